@@ -1,0 +1,1 @@
+"""Contexts: what a server, a platform and a site are."""

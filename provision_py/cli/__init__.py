@@ -1,0 +1,1 @@
+"""The command line, in drush's syntax."""

@@ -1,0 +1,1 @@
+"""One module per command, each a readable list of steps."""

@@ -1,0 +1,1 @@
+"""Who runs tasks when: claims, locks, recovery, the queue."""

@@ -1,0 +1,1 @@
+"""What differs per Drupal version: detection, packages, settings, and the PHP bridge."""

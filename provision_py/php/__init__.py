@@ -1,0 +1,1 @@
+"""PHP's data on disk: literals, serialised values, alias and drushrc files."""

@@ -1,0 +1,1 @@
+"""The only place with side effects on machines: files, processes, hosts, locks."""

@@ -1,0 +1,1 @@
+"""Services: what a server can do for platforms and sites."""

@@ -1,0 +1,88 @@
+"""What every service type is: a class that belongs to one server and only *describes*.
+
+A service renders what should be true and names the commands that test and reload; it writes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from provision_py.contexts.model import Platform, Server, Site
+from provision_py.contexts.properties import Property
+from provision_py.drupal.model import CodeBase, Credentials
+from provision_py.system.configfile import ConfigFile, Directory, Link
+
+
+class Service:
+    """A service type of one server, e.g. service ``http``, type ``apache``."""
+
+    service: ClassVar[str]
+    type: ClassVar[str]
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    @classmethod
+    def server_properties(cls) -> Sequence[Property]:
+        """Properties that this type adds to its server, in alias-file order."""
+        return ()
+
+    @classmethod
+    def site_properties(cls) -> Sequence[Property]:
+        """Properties that this type adds to the sites it serves."""
+        return ()
+
+
+class HttpService(Service):
+    """A web server. Groups of web servers (cluster, pack) are placements over the same methods."""
+
+    service = "http"
+
+    #: Folder name of the configuration below the server's config path (``apache``, ``nginx``).
+    application: ClassVar[str]
+
+    #: True when database credentials reach PHP through the vhost instead of settings.php.
+    cloaks_credentials: ClassVar[bool] = True
+
+    def config_servers(self) -> Sequence[Server]:
+        """The servers that get configuration."""
+        return (self.server,)
+
+    def code_servers(self) -> Sequence[Server]:
+        """The servers that get code and site files."""
+        return (self.server,)
+
+    def grant_servers(self) -> Sequence[Server]:
+        """The servers whose PHP connects to a site's database."""
+        return (self.server,)
+
+    def server_directories(self) -> Sequence[Directory]:
+        return ()
+
+    def server_links(self) -> Sequence[Link]:
+        return ()
+
+    def server_files(self) -> Sequence[ConfigFile]:
+        return ()
+
+    def platform_files(self, platform: Platform, code: CodeBase) -> Sequence[ConfigFile]:
+        return ()
+
+    def removed_platform_files(self, platform: Platform) -> Sequence[ConfigFile]:
+        return ()
+
+    def site_files(self, site: Site, credentials: Credentials) -> Sequence[ConfigFile]:
+        """Configuration of an enabled or disabled site, as ``site.enabled`` says."""
+        return ()
+
+    def removed_site_files(self, site: Site) -> Sequence[ConfigFile]:
+        return ()
+
+    def test_command(self) -> tuple[str, ...] | None:
+        """The argv that tests the whole configuration; None when the server has no way to test."""
+        return None
+
+    def reload_command(self) -> tuple[str, ...] | None:
+        """The argv that makes the server read its configuration again without dropping requests."""
+        return None
