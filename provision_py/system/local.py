@@ -1,0 +1,224 @@
+"""The machine that we run on, as a :class:`provision_py.system.host.Host`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import secrets
+import shutil
+import stat as statlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from provision_py.errors import HostError
+from provision_py.system import process
+from provision_py.system.host import Completed, FileState, Secret
+
+_KINDS = {statlib.S_IFREG: "file", statlib.S_IFDIR: "directory", statlib.S_IFLNK: "link"}
+_HINTS = {
+    errno.ENOSPC: "The disk is full: free some space and try again",
+    errno.EDQUOT: "The disk quota is used up: free some space and try again",
+    errno.EACCES: "Give the aegir user the right to write there",
+    errno.EPERM: "Give the aegir user the right to change it, or add the user to the group",
+    errno.EROFS: "The file system is mounted read-only",
+}
+
+
+class LocalHost:
+    """Local files and processes. Group changes need the caller to be a member of the group, or root."""
+
+    def __init__(self, name: str = "localhost") -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def is_local(self) -> bool:
+        return True
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | Secret | None = None,
+        env: Mapping[str, str | Secret] | None = None,
+        cwd: str | None = None,
+        timeout: float | None = None,
+        check: bool = True,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Completed:
+        return process.run(
+            argv, stdin=stdin, env=env, cwd=cwd, timeout=timeout, check=check, on_line=on_line, where=self.name
+        )
+
+    def stat(self, path: str) -> FileState | None:
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._failed("look at", path, error) from error
+        kind = _KINDS.get(statlib.S_IFMT(found.st_mode), "other")
+        return FileState(
+            kind=kind,
+            mode=statlib.S_IMODE(found.st_mode),
+            owner=_user_name(found.st_uid),
+            group=_group_name(found.st_gid),
+            size=found.st_size,
+            target=os.readlink(path) if kind == "link" else None,
+        )
+
+    def read(self, path: str) -> bytes:
+        with self._failing("read", path):
+            return Path(path).read_bytes()
+
+    def write(self, path: str, content: bytes, *, mode: int = 0o644, group: str | None = None) -> None:
+        # The name of a temporary file must not look like a configuration file that a web server includes.
+        directory, name = os.path.split(path)
+        temporary = f"{directory}/.{name}.{secrets.token_hex(4)}.tmp"
+        with self._failing("write", path):
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    if group is not None:
+                        os.fchown(file.fileno(), -1, _gid(group))
+                    os.fchmod(file.fileno(), mode)
+                os.replace(temporary, path)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
+                raise
+
+    def mkdir(self, path: str, *, mode: int = 0o755, group: str | None = None) -> bool:
+        with self._failing("make the directory", path):
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            try:
+                os.mkdir(path, mode & 0o777)
+                made = True
+            except FileExistsError:
+                if not os.path.isdir(path):
+                    raise
+                made = False
+        self.set_access(path, mode=mode, group=group)
+        return made
+
+    def symlink(self, target: str, path: str) -> None:
+        with self._failing("make the link", path):
+            if os.path.lexists(path) and not os.path.islink(path):
+                raise FileExistsError(errno.EEXIST, "something that is not a link is in its place")
+            temporary = f"{path}.{secrets.token_hex(4)}.tmp"
+            os.symlink(target, temporary)
+            os.replace(temporary, path)
+
+    def set_access(self, path: str, *, mode: int | None = None, group: str | None = None) -> bool:
+        with self._failing("set mode and group of", path):
+            found = os.lstat(path)
+            if statlib.S_ISLNK(found.st_mode):
+                return False
+            changed = False
+            if group is not None and found.st_gid != _gid(group):
+                os.chown(path, -1, _gid(group), follow_symlinks=False)
+                found, changed = os.lstat(path), True
+            if mode is not None and statlib.S_IMODE(found.st_mode) != mode:
+                os.chmod(path, mode)
+                changed = True
+            return changed
+
+    def remove(self, path: str) -> bool:
+        with self._failing("remove", path):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def rmdir(self, path: str) -> bool:
+        try:
+            os.rmdir(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+                return False
+            raise self._failed("remove the directory", path, error) from error
+        return True
+
+    def remove_tree(self, path: str) -> None:
+        with self._failing("remove", path):
+            if os.path.islink(path):
+                raise NotADirectoryError(errno.ENOTDIR, "is a link")
+            if os.path.lexists(path):
+                shutil.rmtree(path, onerror=_make_writable_and_retry)
+
+    def rename(self, old: str, new: str) -> None:
+        with self._failing("rename", old):
+            os.rename(old, new)
+
+    def listdir(self, path: str) -> list[str]:
+        with self._failing("list", path):
+            return sorted(os.listdir(path))
+
+    @contextlib.contextmanager
+    def _failing(self, doing: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except KeyError as error:
+            raise HostError(
+                f"Could not {doing} {path}: there is no group {error.args[0]!r}",
+                where=self.name,
+                code="DRUSH_PERM_ERROR",
+                hint="Create the group, or correct web_group of the server",
+            ) from error
+        except OSError as error:
+            raise self._failed(doing, path, error) from error
+
+    def _failed(self, doing: str, path: str, error: OSError) -> HostError:
+        why = os.strerror(error.errno) if error.errno and not error.strerror else error.strerror
+        return HostError(
+            f"Could not {doing} {path}: {why}",
+            where=self.name,
+            hint=_HINTS.get(error.errno or 0, ""),
+            code="DRUSH_PERM_ERROR" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else None,
+        )
+
+
+def _make_writable_and_retry(function: Callable[..., object], path: str, info: object) -> None:
+    """Drupal makes site folders read-only: their owner may still empty them."""
+    parent = os.path.dirname(path)
+    for folder in (parent, path):
+        if os.path.isdir(folder) and not os.path.islink(folder):
+            os.chmod(folder, statlib.S_IMODE(os.lstat(folder).st_mode) | statlib.S_IRWXU)
+    function(path)
+
+
+@lru_cache(maxsize=256)
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@lru_cache(maxsize=256)
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+@lru_cache(maxsize=256)
+def _gid(group: str) -> int:
+    """The number of a group; KeyError with its bare name when there is none."""
+    if group.isdigit():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise KeyError(group) from None
