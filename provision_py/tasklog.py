@@ -19,7 +19,7 @@ FAILING = frozenset({"error", "failed"})
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One line of a task's log. ``time`` is in unix seconds; ``error`` a stable code or empty; ``host`` may be empty."""
+    """One line of a task's log. ``time`` is in unix seconds; ``error`` a stable code or empty."""
 
     type: str
     message: str

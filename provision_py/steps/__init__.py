@@ -1,0 +1,1 @@
+"""Reversible steps, run in order, undone in reverse; and the journal that makes a kill survivable."""

@@ -1,0 +1,184 @@
+"""The journal of one command: a private folder that says which steps have begun.
+
+Layout of ``<state>/journal/<id>/`` (mode 0700): ``journal.jsonl`` (one JSON object a line: ``open``, then ``begin``
+and ``note`` per step, at last ``commit``), ``vault/`` (former contents of files) and ``lock`` (held by the process
+that runs the command; the kernel releases it when the process dies).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from provision_py.errors import HostError, LockedError
+from provision_py.steps.step import Record
+from provision_py.system.locks import FileLock
+
+_FILE = "journal.jsonl"
+
+
+@dataclass
+class Begun:
+    """A step that has begun: its kind, its description and its record, notes merged in."""
+
+    kind: str
+    description: str
+    record: Record
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """What a journal says: whose it is, which steps have begun, and whether the command was committed."""
+
+    command: str
+    context: str
+    task: int | None
+    begun: tuple[Begun, ...]
+    committed: bool
+    started: float
+    run: str = ""
+
+
+@dataclass
+class Journal:
+    """An open journal. Make one with :func:`open_journal`."""
+
+    path: Path
+    begun: list[Begun] = field(default_factory=list)
+    committed: bool = False
+
+    @property
+    def vault(self) -> Path:
+        return self.path / "vault"
+
+    def begin(self, kind: str, description: str, record: Record) -> int:
+        """Put a step on record before it acts. Returns its number."""
+        self._append({"event": "begin", "kind": kind, "description": description, "record": record})
+        self.begun.append(Begun(kind, description, dict(record)))
+        return len(self.begun) - 1
+
+    def note(self, number: int, facts: Mapping[str, Any]) -> None:
+        """Add facts to the record of a step that acts."""
+        self._append({"event": "note", "step": number, "facts": dict(facts)})
+        self.begun[number].record.update(facts)
+
+    def undone(self) -> None:
+        """Forget the step that began last: it has been undone."""
+        self._append({"event": "undone"})
+        self.begun.pop()
+
+    def commit(self) -> None:
+        """Past this point nothing is undone."""
+        self._append({"event": "commit"})
+        self.committed = True
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        line = json.dumps(entry) + "\n"
+        try:
+            with open(self.path / _FILE, "a", encoding="utf-8", opener=_private) as file:
+                file.write(line)
+        except OSError as error:
+            raise HostError(
+                f"Could not write the journal: {error.strerror}",
+                where=str(self.path),
+                hint="Nothing was begun without it; free space or correct the folder's owner and try again",
+            ) from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def open_journal(
+    root: Path, *, command: str, context: str, task: int | None = None, run: str = ""
+) -> Iterator[Journal]:
+    """A new journal below ``root``, locked while it is open.
+
+    The folder is removed when the journal was committed or holds no step any more; otherwise (an undo failed) it
+    stays for :mod:`provision_py.steps.recovery`. ``run`` identifies the run of a task to the dispatcher.
+    """
+    name = f"{time.time_ns()}-{secrets.token_hex(4)}"
+    fresh = root / f".{name}"  # recovery does not look at it until its lock is held
+    try:
+        fresh.mkdir(mode=0o700, parents=True)
+        (fresh / "vault").mkdir(mode=0o700)
+    except OSError as error:
+        raise HostError(
+            f"Could not make the journal: {error.strerror}",
+            where=str(fresh),
+            hint="Nothing was begun without it; free space or correct the folder's owner and try again",
+        ) from error
+    with FileLock(fresh / "lock", timeout=0):
+        journal = Journal(fresh.rename(root / name))
+        header = {"event": "open", "command": command, "context": context, "task": task, "run": run}
+        journal._append(header | {"time": time.time()})
+        try:
+            yield journal
+        finally:
+            if not journal.begun or journal.committed:
+                shutil.rmtree(journal.path, ignore_errors=True)
+
+
+def read_journal(path: Path) -> JournalState:
+    """What the journal in folder ``path`` says. A last line cut short by a kill never took effect and is ignored."""
+    header: dict[str, Any] = {}
+    begun: list[Begun] = []
+    committed = False
+    text = (path / _FILE).read_text(encoding="utf-8") if (path / _FILE).exists() else ""
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            break
+        match entry["event"]:
+            case "open":
+                header = entry
+            case "begin":
+                begun.append(Begun(entry["kind"], entry["description"], entry["record"]))
+            case "note":
+                begun[entry["step"]].record.update(entry["facts"])
+            case "undone":
+                begun.pop()
+            case "commit":
+                committed = True
+    return JournalState(
+        command=header.get("command", ""),
+        context=header.get("context", ""),
+        task=header.get("task"),
+        begun=tuple(begun),
+        committed=committed,
+        started=header.get("time", 0.0),
+        run=header.get("run", ""),
+    )
+
+
+@contextmanager
+def abandoned_journals(root: Path) -> Iterator[list[tuple[Journal, JournalState]]]:
+    """The journals below ``root`` whose process has died, locked so that nobody else takes them up too."""
+    found: list[tuple[Journal, JournalState]] = []
+    locks: list[FileLock] = []
+    try:
+        for path in sorted(root.iterdir()) if root.is_dir() else []:
+            if path.name.startswith("."):
+                continue
+            lock = FileLock(path / "lock", timeout=0)
+            try:
+                lock.acquire()
+            except (LockedError, FileNotFoundError, NotADirectoryError):
+                continue
+            locks.append(lock)
+            state = read_journal(path)
+            found.append((Journal(path, list(state.begun)), state))
+        yield found
+    finally:
+        for lock in locks:
+            lock.release()
