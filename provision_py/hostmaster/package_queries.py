@@ -1,0 +1,95 @@
+"""The SQL of the package tables: ``hosting_package`` and its nodes, instances and languages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PACKAGES: Final = """
+SELECT p.nid, n.vid, p.package_type, p.short_name, p.old_short_name, p.description, n.title
+FROM {hosting_package} p JOIN {node} n ON n.nid = p.nid
+ORDER BY p.vid
+"""
+
+# Two verifies that find the same new module must not both add it: the second waits here for the first, and reads
+# what that one has committed.
+PACKAGES_FOR_UPDATE: Final = f"{PACKAGES} FOR UPDATE"
+
+ADD_REVISIONS: Final = """
+INSERT INTO {node_revision} (nid, uid, title, log, timestamp, status, comment, promote, sticky)
+VALUES (0, %(uid)s, %(title)s, '', %(now)s, 1, 0, 0, 0)
+"""
+UNCLAIMED_REVISIONS: Final = (
+    "SELECT vid, title FROM {node_revision} WHERE nid = 0 AND timestamp = %(now)s ORDER BY vid"
+)
+ADD_NODES: Final = """
+INSERT INTO {node}
+  (vid, type, language, title, uid, status, created, changed, comment, promote, sticky, tnid, translate)
+VALUES (%(vid)s, 'package', '', %(title)s, 1, 1, %(now)s, %(now)s, 0, 0, 0, 0, 0)
+"""
+NIDS_OF_REVISIONS: Final = "SELECT nid, vid FROM {node} WHERE vid IN %(vids)s"
+CLAIM_REVISIONS: Final = """
+UPDATE {node_revision} r JOIN {node} n ON n.vid = r.vid SET r.nid = n.nid WHERE r.vid IN %(vids)s AND r.nid = 0
+"""
+ADD_PACKAGES: Final = """
+INSERT INTO {hosting_package} (vid, nid, package_type, short_name, old_short_name, description)
+VALUES (%(vid)s, %(nid)s, %(type)s, %(short_name)s, %(old_short_name)s, %(description)s)
+"""
+PUBLISH_PACKAGES: Final = """
+INSERT INTO {node_access} (nid, gid, realm, grant_view, grant_update, grant_delete)
+VALUES (%(nid)s, 0, 'all', 1, 0, 0)
+"""
+CHANGE_PACKAGE: Final = """
+UPDATE {hosting_package} SET old_short_name = %(old_short_name)s, description = %(description)s WHERE nid = %(nid)s
+"""
+
+INSTANCES: Final = """
+SELECT iid, rid, package_id, filename, schema_version, version, version_code, status, platform
+FROM {hosting_package_instance} WHERE rid IN %(rids)s ORDER BY iid
+"""
+ADD_INSTANCES: Final = """
+INSERT INTO {hosting_package_instance}
+  (rid, package_id, filename, schema_version, version, version_code, status, platform)
+VALUES (%(rid)s, %(package_id)s, %(filename)s, %(schema_version)s, %(version)s, %(version_code)s, %(status)s,
+  %(platform)s)
+"""
+# One statement for all rows. Every iid exists, so nothing is inserted.
+CHANGE_INSTANCES: Final = """
+INSERT INTO {hosting_package_instance}
+  (iid, rid, package_id, filename, schema_version, version, version_code, status, platform)
+VALUES (%(iid)s, %(rid)s, %(package_id)s, %(filename)s, %(schema_version)s, %(version)s, %(version_code)s, %(status)s,
+  %(platform)s)
+ON DUPLICATE KEY UPDATE filename = VALUES(filename), schema_version = VALUES(schema_version),
+  version = VALUES(version), version_code = VALUES(version_code), status = VALUES(status), platform = VALUES(platform)
+"""
+REMOVE_INSTANCES: Final = "DELETE FROM {hosting_package_instance} WHERE iid IN %(iids)s"
+
+LANGUAGES: Final = "SELECT iid, language FROM {hosting_package_languages} WHERE iid IN %(iids)s"
+REMOVE_LANGUAGES: Final = "DELETE FROM {hosting_package_languages} WHERE iid IN %(iids)s"
+ADD_LANGUAGES: Final = "INSERT INTO {hosting_package_languages} (iid, language) VALUES (%(iid)s, %(language)s)"
+
+# Whose package lists are kept under the number of an instance, not of a node.
+PROFILE_INSTANCES: Final = """
+SELECT i.iid FROM {hosting_package_instance} i JOIN {hosting_package} p ON p.nid = i.package_id
+WHERE i.rid = %(rid)s AND p.package_type = 'profile'
+"""
+NODES_WITH_PACKAGES: Final = "SELECT nid FROM {node} WHERE nid IN %(nids)s AND type IN ('platform', 'site')"
+PROFILE_INSTANCE_AT: Final = """
+SELECT i.rid FROM {hosting_package_instance} i
+JOIN {hosting_package} p ON p.nid = i.package_id
+JOIN {node} n ON n.nid = i.rid
+WHERE i.iid = %(iid)s AND p.package_type = 'profile' AND n.type = 'platform'
+"""
+COPY_INSTANCE: Final = """
+INSERT INTO {hosting_package_instance}
+  (rid, package_id, filename, schema_version, version, version_code, status, platform)
+SELECT rid, package_id, filename, schema_version, version, version_code, status, platform
+FROM {hosting_package_instance} WHERE iid = %(iid)s
+"""
+COPY_PACKAGE_LIST: Final = """
+INSERT INTO {hosting_package_instance}
+  (rid, package_id, filename, schema_version, version, version_code, status, platform)
+SELECT %(new)s, package_id, filename, schema_version, version, version_code, 0, platform
+FROM {hosting_package_instance} WHERE rid = %(iid)s AND platform = %(platform)s
+"""
+REMOVE_INSTANCE: Final = "DELETE FROM {hosting_package_instance} WHERE iid = %(iid)s"
+MOVE_LANGUAGES: Final = "UPDATE {hosting_package_languages} SET iid = %(new)s WHERE iid = %(iid)s"
