@@ -41,7 +41,9 @@ class Apache(WebServer):
     """A running Apache."""
 
     application = "apache"
-    reload_verb = "graceful"
+    control_name = "apachectl"
+    test_arguments = ("configtest",)
+    reload_arguments = ("graceful",)
 
     def include_line(self, target: Path) -> str:
         return f'IncludeOptional "{target}"\n'
@@ -70,7 +72,7 @@ def start_apache(sandbox: Sandbox, *, php_fpm: PhpFpm | None = None, name: str =
         server = Apache(sandbox, name, port, php_fpm)
         settings = config / "apache2.conf"
         settings.write_text(_settings(server))
-        sandbox.script(server.control.name, _control(server, program, settings))
+        sandbox.script(server.control, _control(server, program, settings))
         return server if start_web_server(server, [program, "-f", str(settings), "-D", "FOREGROUND"]) else None
 
     return start_on_free_port(start)

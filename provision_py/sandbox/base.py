@@ -145,12 +145,11 @@ class Sandbox:
     def log(self, name: str) -> Path:
         return self.path / "log" / f"{name}.log"
 
-    def script(self, name: str, body: str) -> Path:
-        """Write an executable shell script into the sandbox's ``bin``."""
-        path = self.path / "bin" / name
+    def script(self, path: Path, body: str) -> None:
+        """Write an executable shell script."""
+        path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{body}")
         path.chmod(0o755)
-        return path
 
     def launch(self, name: str, argv: Sequence[str]) -> ProcessRecord:
         """Start a server whose process :meth:`stop` ends; its output goes to :meth:`log`. Raises HostError."""

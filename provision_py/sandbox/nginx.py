@@ -19,7 +19,9 @@ class Nginx(WebServer):
     """A running nginx."""
 
     application = "nginx"
-    reload_verb = "reload"
+    control_name = "nginx"
+    test_arguments = ("-t",)
+    reload_arguments = ("-s", "reload")
 
     def include_line(self, target: Path) -> str:
         # nginx passes over a missing file only where the name is a pattern.
@@ -52,7 +54,7 @@ def start_nginx(sandbox: Sandbox, *, php_fpm: PhpFpm | None = None, name: str = 
         settings = config / "nginx.conf"
         settings.write_text(_settings(server))
         base = [program, "-c", str(settings), "-e", str(server.error_log)]
-        sandbox.script(server.control.name, _control(base))
+        sandbox.script(server.control, _control(base))
         return server if start_web_server(server, [*base, "-g", "daemon off;"]) else None
 
     return start_on_free_port(start)
@@ -90,11 +92,6 @@ def _settings(server: Nginx) -> str:
 
 
 def _control(base: list[str]) -> str:
-    """Tests and reloads this server; anything else goes to nginx itself (``-V``, ``-t``)."""
+    """nginx itself, with this server's settings in place of the machine's."""
     command = " ".join(f"'{argument}'" for argument in base)
-    return f"""case "$1" in
-configtest) exec {command} -t ;;
-reload) exec {command} -s reload ;;
-*) exec {command} "$@" ;;
-esac
-"""
+    return f'exec {command} "$@"\n'

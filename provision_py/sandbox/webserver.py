@@ -68,11 +68,13 @@ class WebServer(ABC):
     """A running web server of a sandbox.
 
     ``port`` is the one that Aegir's vhosts listen on; ``config`` the folder of the admin's configuration;
-    ``control`` the program that tests (``configtest``) and reloads.
+    ``control`` the program that tests and reloads, under the name and with the arguments of the real one.
     """
 
     application: ClassVar[str]
-    reload_verb: ClassVar[str]
+    control_name: ClassVar[str]
+    test_arguments: ClassVar[tuple[str, ...]]
+    reload_arguments: ClassVar[tuple[str, ...]]
 
     def __init__(self, sandbox: Sandbox, name: str, port: int, php_fpm: PhpFpm | None) -> None:
         self.sandbox = sandbox
@@ -81,14 +83,14 @@ class WebServer(ABC):
         self.port = port
         self.php_fpm = php_fpm
         self.config = sandbox.path / name
-        self.control = sandbox.path / "bin" / f"{name}ctl"
+        self.control = sandbox.path / "bin" / name / self.control_name
         self.served: set[Path] = set()
         self._generation = 0
 
     @property
     def restart_command(self) -> str:
         """What goes into the server's ``http_restart_cmd``."""
-        return f"{self.control} {self.reload_verb}"
+        return " ".join([str(self.control), *self.reload_arguments])
 
     @property
     def error_log(self) -> Path:
@@ -128,7 +130,7 @@ class WebServer(ABC):
 
     def test(self) -> tuple[bool, str]:
         """Test the whole configuration: whether it is valid, and what the server says."""
-        done = self._run("configtest")
+        done = self._run(*self.test_arguments)
         return done.returncode == 0, (done.stdout + done.stderr).strip()
 
     def reload(self, patience: float = 15.0) -> None:
@@ -138,7 +140,7 @@ class WebServer(ABC):
         """
         mark = self.write_mark()
         workers = self._workers()
-        done = self._run(self.reload_verb)
+        done = self._run(*self.reload_arguments)
         if done.returncode != 0:
             message = (done.stdout + done.stderr).strip()
             raise HostError(f"{self.application} refuses its configuration: {message}", where=str(self.config))
@@ -190,10 +192,9 @@ class WebServer(ABC):
         master = self.sandbox.running().get(self.name)
         return master.children() if master else []
 
-    def _run(self, verb: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self.control), verb], capture_output=True, text=True, errors="replace", check=False
-        )
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [str(self.control), *arguments]
+        return subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
 
 
 def _wait_until_idle(workers: Sequence[ProcessRecord], patience: float = 3.0) -> None:
