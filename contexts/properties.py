@@ -33,12 +33,14 @@ class Property:
 
     ``kind``: ``scalar``, ``list`` (comma lists are split), ``members`` (a list of server contexts).
     ``derived`` values are computed at each load and save, whatever the file or an option says.
+    ``optional`` ones are left out of the file while they have their default: the original does not know them.
     """
 
     name: str
     default: Callable[[Draft], PhpValue] = lambda draft: None
     kind: str = "scalar"
     derived: bool = False
+    optional: bool = False
 
 
 class ServiceCatalog(Protocol):
@@ -56,4 +58,8 @@ class ServiceCatalog(Protocol):
 
     def site_properties(self, web_server: Server) -> Sequence[Property]:
         """Properties that the web server's service types add to a site."""
+        ...
+
+    def declared_site_properties(self) -> frozenset[str]:
+        """Names of the site properties of all known service types, chosen or not."""
         ...

@@ -1,0 +1,136 @@
+"""The folder of alias files: one file per context, written whole and under a lock (backend.md 2.6 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from provision_py.contexts.names import new_context_name
+from provision_py.contexts.references import Key
+from provision_py.contexts.values import to_text_of, to_texts
+from provision_py.errors import ContextError
+from provision_py.php.files import read_aliases, render_alias
+from provision_py.php.values import PhpArray, PhpValue
+from provision_py.system.local import LocalHost
+from provision_py.system.locks import FileLock
+
+SUFFIX = ".alias.drushrc.php"
+MODE = 0o440
+LOCK = ".provision-py.lock"
+
+
+class AliasFolder:
+    """Records by context name. What was read is kept as long as the file does not change."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path
+        self._host = LocalHost()
+        self._read: dict[str, tuple[tuple[int, int, int], PhpArray]] = {}
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}{SUFFIX}"
+
+    def names(self) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(file.name.removesuffix(SUFFIX) for file in self.folder.glob(f"[!.]*{SUFFIX}")))
+        except OSError as error:
+            raise ContextError(
+                f"The alias files cannot be listed: {error.strerror}",
+                where=str(self.folder),
+                hint="Run as the user that owns them",
+            ) from error
+
+    def read(self, name: str) -> PhpArray:
+        """The record of a context, a copy of one's own. Raises ContextError when it is missing or unreadable."""
+        path = self.path(name)
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            raise ContextError(
+                f"There is no context @{name}", where=str(path), hint="provision-py site:alias lists all contexts"
+            ) from None
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        known = self._read.get(name)
+        if known is None or known[0] != state:
+            known = (state, self._parse(name, path))
+            self._read[name] = known
+        return dict(known[1])
+
+    def _parse(self, name: str, path: Path) -> PhpArray:
+        try:
+            records = read_aliases(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if name not in records:
+            raise ContextError(
+                f"The file defines no alias of the name {name}",
+                where=str(path),
+                hint=f"It should assign $aliases['{name}']",
+            )
+        return records[name]
+
+    def write(self, name: str, record: Mapping[int | str, PhpValue]) -> None:
+        """Write a record where it differs from what is on disk; readers see the old file or the new one."""
+        path = self.path(name)
+        data = render_alias(name, record).encode("utf-8", "surrogateescape")
+        if path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o7777 == MODE:
+            return
+        self._host.write(str(path), data, mode=MODE)
+        self._read.pop(name, None)
+
+    def remove(self, name: str) -> bool:
+        self._read.pop(name, None)
+        return self._host.remove(str(self.path(name)))
+
+    def locked(self) -> FileLock:
+        return FileLock(self.folder / LOCK)
+
+
+def check_extra_names(
+    files: AliasFolder, name: str, extra_names: Sequence[str], old: PhpArray, new: PhpArray
+) -> None:
+    """Refuse an extra drush alias that is another context. Raises ContextError (PROVISION_NAME_TAKEN).
+
+    ``old`` and ``new`` are the site's record before and after the change: its extra file may hold either.
+    """
+    at = Key(name, "drush_aliases", str(files.path(name)))
+    for text in extra_names:
+        try:
+            extra = new_context_name(text)
+        except ContextError as error:
+            raise ContextError(error.what, where=at.where(), hint=error.hint, code=error.code) from error
+        if extra == name or not files.path(extra).exists():
+            continue
+        found = files.read(extra)
+        if not _same_site(found, old) and not _same_site(found, new):
+            raise ContextError(
+                f"@{extra} is another context already",
+                where=at.where(),
+                hint="Choose another name for the extra alias",
+                code="PROVISION_NAME_TAKEN",
+            )
+
+
+def remove_former_extra_names(files: AliasFolder, name: str, old: PhpArray, new: PhpArray) -> None:
+    """Remove the files of extra drush aliases that a site had and has no more."""
+    at = Key(name, "drush_aliases", str(files.path(name)))
+    kept = {name, *to_texts(new.get("drush_aliases"), at)}
+    for former in to_texts(old.get("drush_aliases"), at):
+        if former not in kept and files.path(former).is_file() and _same_site(files.read(former), old):
+            files.remove(former)
+
+
+def _same_site(one: Mapping[int | str, PhpValue], other: Mapping[int | str, PhpValue]) -> bool:
+    """Whether two records are of one site: an extra alias has the same host name and platform."""
+    return all(to_text_of(one.get(key)) == to_text_of(other.get(key)) for key in ("context_type", "uri", "platform"))
+
+
+def _unreadable(path: Path, error: OSError) -> ContextError:
+    return ContextError(
+        f"The alias file cannot be read: {error.strerror}",
+        where=str(path),
+        hint="Run as the user that owns it",
+        code="PROVISION_UNREADABLE_CONTEXT",
+    )
