@@ -1,0 +1,142 @@
+<?php
+
+/**
+ * @file
+ * What the bridge does alike in every version of Drupal.
+ */
+
+abstract class ProvisionBridgeFamily
+{
+    protected $channel;
+    protected $docroot;
+    protected $sitePath;
+    protected $baseUrl;
+
+    /** Operations that start Drupal their own way, because the site may not be installed. */
+    protected $selfStarting = ['install', 'status'];
+
+    public function __construct(array $job, ProvisionBridgeChannel $channel)
+    {
+        $this->channel = $channel;
+        $this->docroot = $job['docroot'];
+        $this->sitePath = 'sites/' . $job['site_dir'];
+        $this->baseUrl = $job['base_url'];
+        if (!@chdir($this->docroot)) {
+            throw new ProvisionBridgeRefusal("There is no folder $this->docroot", 'DRUSH_INVALID_DRUPAL_ROOT');
+        }
+        if (!is_readable("$this->sitePath/settings.php")) {
+            throw new ProvisionBridgeRefusal("There is no readable $this->sitePath/settings.php in $this->docroot", 'DRUPAL_NO_SETTINGS');
+        }
+        $this->pretendRequest($job['uri']);
+        foreach ($job['server'] as $key => $value) {
+            $_SERVER[$key] = $value;
+        }
+    }
+
+    /** Performs one operation; its data as plain arrays and scalars. */
+    public function perform($name, array $arguments)
+    {
+        $method = 'op' . str_replace('_', '', ucwords($name, '_'));
+        if (!method_exists($this, $method)) {
+            throw new ProvisionBridgeRefusal("This bridge has no operation $name", 'PROVISION_DRUPAL_FAILED');
+        }
+        if (!in_array($name, $this->selfStarting, true)) {
+            $this->start();
+        }
+        $data = $this->$method($arguments);
+        $this->reportMessages();
+        return $data;
+    }
+
+    /** Full bootstrap of an installed site, once; refuses when the site is not installed. */
+    abstract protected function start();
+
+    /** Sends what modules told the person at the screen to the log. */
+    abstract protected function reportMessages();
+
+    abstract protected function opInstall(array $arguments);
+
+    abstract protected function opStatus(array $arguments);
+
+    protected function refuseUninstalled()
+    {
+        throw new ProvisionBridgeRefusal("The site $this->sitePath is not installed", 'PROVISION_SITE_NOT_INSTALLED');
+    }
+
+    /** The values of the installer's last form that are the same in all versions. */
+    protected function siteForm(array $arguments)
+    {
+        $mail = $this->validMail($arguments['site_mail']);
+        $password = $arguments['account_password'];
+        if ($password === null) {
+            $password = rtrim(strtr(base64_encode(random_bytes(24)), '+/', '-_'), '=');
+        }
+        return [
+            'site_name' => $arguments['site_name'],
+            'site_mail' => $mail,
+            'account' => [
+                'name' => $arguments['account_name'],
+                'mail' => $arguments['account_mail'] === null ? $mail : $this->validMail($arguments['account_mail']),
+                'pass' => ['pass1' => $password, 'pass2' => $password],
+            ],
+        ];
+    }
+
+    protected function logWatchdog($channel, $severity, $message)
+    {
+        if (in_array($channel, $this->channel->muted, true)) {
+            return;
+        }
+        // Severities as in RFC 5424. What a module calls an error is not a failure of ours: the operation's own
+        // outcome decides that. So it is a warning here.
+        $type = $severity <= 4 ? 'warning' : ($severity === 5 ? 'notice' : ($severity === 6 ? 'info' : 'debug'));
+        $this->channel->log($type, $channel . ': ' . $this->channel->plainText($message), 'log');
+    }
+
+    protected function logMessages($messages)
+    {
+        foreach ((array) $messages as $kind => $texts) {
+            $type = $kind === 'error' || $kind === 'warning' ? 'warning' : 'notice';
+            foreach ($texts as $text) {
+                $text = is_array($text) && isset($text['message']) ? $text['message'] : $text;
+                $this->channel->log($type, $this->channel->plainText($text), 'message');
+            }
+        }
+    }
+
+    private function validMail($mail)
+    {
+        if ($mail !== null && filter_var($mail, FILTER_VALIDATE_EMAIL)) {
+            return $mail;
+        }
+        $shown = (string) $mail === '' ? 'No e-mail address was given' : "\"$mail\" is not a valid e-mail address";
+        $this->channel->log('warning', "$shown; the site gets this.email@is.invalid");
+        return 'this.email@is.invalid';
+    }
+
+    /** What PHP would see of a request for the site's front page. */
+    private function pretendRequest($uri)
+    {
+        $base = parse_url($this->baseUrl);
+        $port = isset($base['port']) ? ':' . $base['port'] : '';
+        $secure = $base['scheme'] === 'https';
+        unset($_SERVER['argv'], $_SERVER['argc']);
+        $_SERVER = [
+            'HTTP_HOST' => $uri . $port,
+            'SERVER_NAME' => $uri,
+            'SERVER_PORT' => (string) (isset($base['port']) ? $base['port'] : ($secure ? 443 : 80)),
+            'SERVER_PROTOCOL' => 'HTTP/1.1',
+            'SERVER_SOFTWARE' => 'provision-py',
+            'SERVER_ADDR' => '127.0.0.1',
+            'REMOTE_ADDR' => '127.0.0.1',
+            'REQUEST_METHOD' => 'GET',
+            'REQUEST_URI' => '/',
+            'QUERY_STRING' => '',
+            'SCRIPT_NAME' => '/index.php',
+            'PHP_SELF' => '/index.php',
+            'SCRIPT_FILENAME' => $this->docroot . '/index.php',
+            'DOCUMENT_ROOT' => $this->docroot,
+            'HTTP_USER_AGENT' => 'provision-py',
+        ] + ($secure ? ['HTTPS' => 'on'] : []) + $_SERVER;
+    }
+}

@@ -1,0 +1,90 @@
+<?php
+
+namespace Drupal\Core;
+
+use Drupal\Core\Site\Settings;
+
+class DrupalKernel
+{
+    private $loader;
+    private $dumps;
+    private $root;
+    private $sitePath;
+    private $container;
+
+    public function __construct($environment, $class_loader, $allow_dumping = true, $app_root = null)
+    {
+        $this->loader = $class_loader;
+        $this->dumps = $allow_dumping;
+        $this->root = $app_root ?: dirname(__DIR__, 4);
+    }
+
+    public static function bootEnvironment($app_root = null)
+    {
+        static $booted = false;
+        if (!$booted) {
+            $booted = true;
+            error_reporting(E_ALL);
+            set_error_handler(static function ($level, $message) {
+                if (error_reporting() & $level && \Drupal::hasContainer()) {
+                    \Drupal::logger('php')->log(4, $message);
+                }
+            });
+        }
+    }
+
+    public static function createFromRequest($request, $class_loader, $environment, $allow_dumping = true, $app_root = null)
+    {
+        static::bootEnvironment($app_root);
+        $kernel = new static($environment, $class_loader, $allow_dumping, $app_root);
+        $kernel->setSitePath(static::findSitePath($request, $kernel->root));
+        Settings::initialize($kernel->root, $kernel->sitePath, $class_loader);
+        return $kernel;
+    }
+
+    private static function findSitePath($request, $root)
+    {
+        $sites = [];
+        if (is_file("$root/sites/sites.php")) {
+            include "$root/sites/sites.php";
+        }
+        $names = [$request->getHost()];
+        if ($request->getBasePath() !== '') {
+            array_unshift($names, $names[0] . str_replace('/', '.', $request->getBasePath()));
+        }
+        foreach ($names as $name) {
+            $folder = isset($sites[$name]) ? $sites[$name] : $name;
+            if (is_file("$root/sites/$folder/settings.php")) {
+                return "sites/$folder";
+            }
+        }
+        return 'sites/default';
+    }
+
+    public function setSitePath($path)
+    {
+        $this->sitePath = $path;
+    }
+
+    public function getSitePath()
+    {
+        return $this->sitePath;
+    }
+
+    public function boot()
+    {
+        $this->container = new StandInContainer();
+        \Drupal::setContainer($this->container);
+    }
+
+    public function getContainer()
+    {
+        return $this->container;
+    }
+
+    public function preHandle($request)
+    {
+        require_once $this->root . '/core/includes/common.inc';
+        $this->container->get('module_handler')->loadAll($this->root);
+    }
+}

@@ -1,0 +1,10 @@
+<?php
+
+namespace Symfony\Component\Routing;
+
+class Route
+{
+    public function __construct($path)
+    {
+    }
+}
