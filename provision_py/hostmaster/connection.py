@@ -230,6 +230,10 @@ class Database:
                 time.sleep(0.02 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def together(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in the transaction that is open, or else in one of its own as :meth:`retrying` does."""
+        return work() if self.in_transaction else self.retrying(work)
+
     # Names and charsets
 
     def table(self, name: str) -> str:

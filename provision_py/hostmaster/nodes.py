@@ -191,12 +191,15 @@ def insert_node(
     }
     nid = db.insert(queries.INSERT_NODE, fields)
     vid = db.insert(queries.INSERT_REVISION, {**fields, "nid": nid})
-    db.execute(queries.SET_REVISION, {"nid": nid, "vid": vid, "now": now})
+    db.execute(queries.FIRST_REVISION, {"nid": nid, "vid": vid})
     return nid, vid
 
 
 def new_revision(db: Database, node: Node, now: int, acting_uid: int = ADMIN_UID) -> int:
-    """Give a node a new revision with the same content and make it the current one; its vid."""
+    """Give a node a new revision with the same content and make it the current one; its vid.
+
+    Raises HostmasterError when ``node`` no longer shows the current revision: somebody else was faster.
+    """
     vid = db.insert(
         queries.INSERT_REVISION,
         {
@@ -210,7 +213,13 @@ def new_revision(db: Database, node: Node, now: int, acting_uid: int = ADMIN_UID
             "sticky": node.sticky,
         },
     )
-    db.execute(queries.SET_REVISION, {"nid": node.nid, "vid": vid, "now": now})
+    moved = db.execute(queries.NEXT_REVISION, {"nid": node.nid, "vid": vid, "former_vid": node.vid, "now": now})
+    if moved != 1:
+        raise HostmasterError(
+            f"Node {node.nid} got another revision meanwhile",
+            where=db.settings.where,
+            code="PROVISION_HOSTMASTER_CONFLICT",
+        )
     return vid
 
 

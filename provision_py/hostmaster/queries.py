@@ -37,7 +37,10 @@ INSERT_REVISION: Final = """
     INSERT INTO {node_revision} (nid, uid, title, log, timestamp, status, comment, promote, sticky)
     VALUES (%(nid)s, %(acting_uid)s, %(title)s, '', %(now)s, %(status)s, %(comment)s, %(promote)s, %(sticky)s)
 """
-SET_REVISION: Final = "UPDATE {node} SET vid = %(vid)s, changed = %(now)s WHERE nid = %(nid)s"
+FIRST_REVISION: Final = "UPDATE {node} SET vid = %(vid)s WHERE nid = %(nid)s"
+NEXT_REVISION: Final = """
+    UPDATE {node} SET vid = %(vid)s, changed = %(now)s WHERE nid = %(nid)s AND vid = %(former_vid)s
+"""
 TOUCH_NODE: Final = "UPDATE {node} SET changed = %(now)s WHERE nid = %(nid)s"
 TOUCH_REVISION: Final = """
     UPDATE {node_revision} r JOIN {node} n ON n.vid = r.vid
@@ -80,6 +83,8 @@ SERVICES: Final = """
     WHERE n.nid = %(nid)s AND v.available = 1
 """
 
+HOSTMASTER_DOMAIN: Final = "SELECT title FROM {node} WHERE nid = %(nid)s AND type = 'site'"
+
 # Access (client/hosting_client.access.inc)
 
 DELETE_ACCESS: Final = "DELETE FROM {node_access} WHERE nid = %(nid)s"
@@ -98,3 +103,143 @@ DB_SERVER_CLIENTS: Final = """
     WHERE s.db_server = %(nid)s AND s.client <> 0 ORDER BY s.client
 """
 TASK_TARGET: Final = "SELECT t.rid FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid WHERE n.nid = %(nid)s"
+
+# Tasks (task/hosting_task.module, task.hosting.inc)
+
+TASK: Final = """
+    SELECT n.nid, n.vid, n.title, n.uid, n.changed, t.task_type, t.rid, t.task_status, t.executed, t.delta
+    FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid
+    WHERE n.nid = %(nid)s AND n.type = 'task'
+"""
+LOCK_TASK: Final = TASK + " FOR UPDATE"
+TASK_ARGUMENTS: Final = "SELECT name, value FROM {hosting_task_arguments} WHERE vid = %(vid)s"
+INSERT_TASK: Final = """
+    INSERT INTO {hosting_task} (vid, nid, task_type, rid, task_status, executed, delta)
+    VALUES (%(vid)s, %(nid)s, %(task_type)s, %(rid)s, %(status)s, %(executed)s, %(delta)s)
+"""
+INSERT_TASK_ARGUMENT: Final = """
+    INSERT INTO {hosting_task_arguments} (vid, nid, name, value) VALUES (%(vid)s, %(nid)s, %(name)s, %(value)s)
+"""
+SET_DELTA: Final = "UPDATE {hosting_task} SET delta = %(delta)s WHERE vid = %(vid)s"
+SET_STATUS: Final = "UPDATE {hosting_task} SET task_status = %(status)s WHERE vid = %(vid)s"
+SITE_REDIRECTION: Final = """
+    SELECT a.redirection FROM {node} n JOIN {hosting_site_alias} a ON a.vid = n.vid WHERE n.nid = %(nid)s LIMIT 1
+"""
+
+# Queue (hosting.queues.inc, dispatch.hosting.inc). A run counts as such for eight hours.
+
+QUEUED_TASKS: Final = """
+    SELECT n.nid, t.rid FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    WHERE t.task_status = 0 AND n.type = 'task'
+    ORDER BY n.changed, n.nid
+"""
+BUSY_OBJECTS: Final = """
+    SELECT DISTINCT t.rid FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    WHERE t.task_status = -1 AND t.executed > %(since)s
+"""
+RUNNING_COUNT: Final = """
+    SELECT COUNT(*) FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    WHERE t.task_status = -1 AND t.executed > %(since)s
+"""
+QUEUED_COUNT: Final = """
+    SELECT COUNT(*) FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    WHERE t.task_status = 0 AND n.type = 'task'
+"""
+
+# Task logs. The types are compared as bytes, because the front end compares them so.
+
+INSERT_LOG: Final = """
+    INSERT INTO {hosting_task_log} (vid, nid, type, message, error, timestamp)
+    VALUES (%(vid)s, %(nid)s, %(type)s, %(message)s, %(error)s, %(timestamp)s)
+"""
+LAST_LOG: Final = """
+    SELECT lid, type, message, timestamp FROM {hosting_task_log} WHERE vid = %(vid)s ORDER BY lid DESC LIMIT 1
+"""
+LOG_TYPES: Final = "SELECT DISTINCT CAST(type AS BINARY) AS type FROM {hosting_task_log} WHERE vid = %(vid)s"
+
+# Locks (includes/lock.inc). The database's clock decides, so that machines need not agree on the time.
+
+DROP_EXPIRED_LOCK: Final = "DELETE FROM {semaphore} WHERE name = %(name)s AND expire < UNIX_TIMESTAMP(NOW(6))"
+TAKE_LOCK: Final = """
+    INSERT INTO {semaphore} (name, value, expire)
+    VALUES (%(name)s, %(value)s, UNIX_TIMESTAMP(NOW(6)) + %(seconds)s)
+"""
+RENEW_LOCK: Final = """
+    UPDATE {semaphore} SET expire = UNIX_TIMESTAMP(NOW(6)) + %(seconds)s
+    WHERE name = %(name)s AND value = %(value)s
+"""
+RELEASE_LOCK: Final = "DELETE FROM {semaphore} WHERE name = %(name)s AND value = %(value)s"
+LOCK_HOLDER: Final = "SELECT value FROM {semaphore} WHERE name = %(name)s"
+RENEW_RUN: Final = """
+    UPDATE {semaphore} SET expire = UNIX_TIMESTAMP(NOW(6)) + %(seconds)s
+    WHERE name = %(name)s AND value IN (%(value)s, %(accepted)s)
+"""
+ACCEPT_RUN: Final = """
+    UPDATE {semaphore} SET value = %(accepted)s WHERE name = %(name)s AND value IN (%(value)s, %(accepted)s)
+"""
+RELEASE_RUN: Final = "DELETE FROM {semaphore} WHERE name = %(name)s AND value IN (%(value)s, %(accepted)s)"
+EXPIRED_RUNS: Final = """
+    SELECT name, value FROM {semaphore}
+    WHERE LEFT(name, CHAR_LENGTH(%(start)s)) = %(start)s AND expire < UNIX_TIMESTAMP(NOW(6))
+"""
+
+# What the backend is told of an object (the modules' *_context_options)
+
+SERVER_ADDRESSES: Final = "SELECT ip_address FROM {hosting_ip_addresses} WHERE nid = %(nid)s ORDER BY id"
+SSL_PORT: Final = """
+    SELECT s.ssl_port FROM {node} n JOIN {hosting_ssl_server} s ON s.vid = n.vid WHERE n.nid = %(nid)s
+"""
+DB_CREDENTIALS: Final = """
+    SELECT d.db_user, d.db_passwd FROM {node} n JOIN {hosting_db_server} d ON d.vid = n.vid WHERE n.nid = %(nid)s
+"""
+_MEMBER: Final = """
+    JOIN {node} m ON m.nid = w.web_server_nid
+    JOIN {hosting_service} v ON v.vid = m.vid AND v.service = 'http' AND v.available = 1
+    JOIN {hosting_context} c ON c.nid = m.nid
+"""
+CLUSTER_MEMBERS: Final = f"""
+    SELECT c.name FROM {{node}} n JOIN {{hosting_web_cluster}} w ON w.vid = n.vid {_MEMBER}
+    WHERE n.nid = %(nid)s ORDER BY w.web_server_nid
+"""  # noqa: S608
+PACK_MEMBERS: Final = f"""
+    SELECT c.name FROM {{node}} n JOIN {{hosting_web_pack}} w ON w.vid = n.vid {_MEMBER}
+    WHERE n.nid = %(nid)s AND w.type = %(type)s ORDER BY w.web_server_nid
+"""  # noqa: S608
+PACKAGE_NAME: Final = """
+    SELECT p.short_name FROM {node} n JOIN {hosting_package} p ON p.vid = n.vid WHERE n.nid = %(nid)s
+"""
+CLIENT_NAME: Final = """
+    SELECT c.uname FROM {node} n JOIN {hosting_client} c ON c.vid = n.vid WHERE n.nid = %(nid)s
+"""
+SITE_ALIASES: Final = """
+    SELECT a.alias, a.redirection FROM {node} n JOIN {hosting_site_alias} a ON a.vid = n.vid
+    WHERE n.nid = %(nid)s
+"""
+SITE_SSL: Final = """
+    SELECT s.ssl_enabled, s.ssl_key FROM {node} n JOIN {hosting_ssl_site} s ON s.vid = n.vid WHERE n.nid = %(nid)s
+"""
+CERTIFICATE: Final = "SELECT ssl_key FROM {hosting_ssl_cert} WHERE cid = %(cid)s"
+CERTIFICATE_ADDRESSES: Final = """
+    SELECT c.name, i.ip_address FROM {hosting_ssl_cert_ips} s
+    JOIN {hosting_ip_addresses} i ON i.id = s.ip_address
+    JOIN {hosting_context} c ON c.nid = i.nid
+    WHERE s.cid = %(cid)s
+"""
+SERVER_DATA: Final = """
+    SELECT d.server_data AS data FROM {node} n JOIN {hosting_server_data} d ON d.vid = n.vid WHERE n.nid = %(nid)s
+"""
+SITE_DATA: Final = """
+    SELECT d.site_data AS data FROM {node} n JOIN {hosting_site_data} d ON d.vid = n.vid WHERE n.nid = %(nid)s
+"""
+USER_MAIL: Final = "SELECT mail FROM {users} WHERE uid = %(uid)s"
+BACKUP_FILE: Final = "SELECT filename FROM {hosting_site_backups} WHERE bid = %(bid)s"
+PROFILE_ON_PLATFORM: Final = """
+    SELECT p.short_name FROM {hosting_package_instance} i
+    JOIN {node} n ON n.nid = i.package_id JOIN {hosting_package} p ON p.vid = n.vid
+    WHERE i.rid = %(platform)s AND p.short_name = %(name)s LIMIT 1
+"""
+PROFILE_SUCCESSOR: Final = """
+    SELECT p.short_name FROM {hosting_package_instance} i
+    JOIN {node} n ON n.nid = i.package_id JOIN {hosting_package} p ON p.vid = n.vid
+    WHERE i.rid = %(platform)s AND p.old_short_name = %(name)s LIMIT 1
+"""

@@ -1,0 +1,110 @@
+"""The queue of tasks: which come next, how many run, and whether the front end wants them run now.
+
+Rules: hosting_get_new_tasks (task/hosting_task.module), hosting.queues.inc and dispatch.hosting.inc.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from provision_py.hostmaster import queries
+from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.tasks import TaskRecord, load_task
+from provision_py.hostmaster.variables import flag, get_variable, number, set_variable, truthy
+
+#: A task that has been *processing* for longer than this counts as abandoned, in seconds.
+RUNNING_WINDOW: Final = 28800
+
+TASKS: Final = "tasks"
+DISPATCH_ENABLED: Final = "hosting_dispatch_enabled"
+DISPATCH_LAST_RUN: Final = "hosting_dispatch_last_run"
+
+#: Locks that the PHP dispatcher and its daemon respect, with their timeouts in seconds.
+QUEUE_LOCK: Final = "hosting_queue_tasks_running"
+DISPATCH_LOCK: Final = "hosting_dispatch_tasks_running"
+QUEUE_LOCK_TIMEOUT: Final = 3600.0
+QUEUE_LOCK_WAIT: Final = 30.0
+
+_DEFAULT_FREQUENCY: Final = 60
+_DEFAULT_ITEMS: Final = 5
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """The front end's settings of the task queue: ``frequency`` in seconds, ``last_run`` in unix seconds."""
+
+    enabled: bool
+    frequency: int
+    items: int
+    last_run: int
+
+    def items_due(self, running: int, now: int) -> int:
+        """How many tasks a dispatcher may start now, given how many run; never negative."""
+        if not self.enabled or now - self.last_run < self.frequency:
+            return 0
+        return max(0, self.items - running)
+
+
+def next_tasks(db: Database, limit: int, exclude_rids: Collection[int] = ()) -> list[TaskRecord]:
+    """The oldest queued task of each object, oldest first; at most ``limit``.
+
+    Objects with a task that is being run, and those in ``exclude_rids``, are left out. A queued task that disappears
+    while this is read is left out too.
+    """
+    if limit <= 0:
+        return []
+    seen = {*exclude_rids, *_busy(db)}
+    found: list[int] = []
+    for row in db.rows(queries.QUEUED_TASKS):
+        if row["rid"] not in seen:
+            seen.add(row["rid"])
+            found.append(int(row["nid"]))
+            if len(found) == limit:
+                break
+    return [load_task(db, nid) for nid in found]
+
+
+def running_count(db: Database) -> int:
+    """How many tasks are being run, by whatever runner."""
+    return int(db.value(queries.RUNNING_COUNT, {"since": _since()}))
+
+
+def queued_count(db: Database) -> int:
+    """How many tasks wait."""
+    return int(db.value(queries.QUEUED_COUNT))
+
+
+def dispatch_enabled(db: Database) -> bool:
+    """Whether the front end wants its queues run at all (``hosting-setup`` switches it on)."""
+    return flag(db, DISPATCH_ENABLED)
+
+
+def note_dispatch(db: Database, now: int) -> None:
+    """Tell the front end that its dispatcher ran; its pages show that."""
+    set_variable(db, DISPATCH_LAST_RUN, now)
+
+
+def queue_settings(db: Database, queue: str = TASKS) -> QueueSettings:
+    """The settings of a queue with the defaults of the front end's code."""
+    return QueueSettings(
+        enabled=truthy(get_variable(db, f"hosting_queue_{queue}_enabled", True)),
+        frequency=number(db, f"hosting_queue_{queue}_frequency", _DEFAULT_FREQUENCY),
+        items=number(db, f"hosting_queue_{queue}_items", _DEFAULT_ITEMS),
+        last_run=number(db, f"hosting_queue_{queue}_last_run", 0),
+    )
+
+
+def note_queue_run(db: Database, now: int, queue: str = TASKS) -> None:
+    """Tell the front end that a queue was run."""
+    set_variable(db, f"hosting_queue_{queue}_last_run", now)
+
+
+def _busy(db: Database) -> set[int]:
+    return {int(row["rid"]) for row in db.rows(queries.BUSY_OBJECTS, {"since": _since()})}
+
+
+def _since() -> int:
+    return int(time.time()) - RUNNING_WINDOW
