@@ -52,6 +52,7 @@ catch (\Throwable $e) {
   $answer([$kind, $e->getMessage(), $e->getFile(), $e->getLine(), get_class($e)]);
 }
 """
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 _SETTINGS = {
     "display_errors": "0",
     "log_errors": "0",
@@ -144,15 +145,22 @@ def _answer(data: bytes, file: str, status: int) -> dict[str, PhpValue]:
         return {str(name): value for name, value in answer[1].items()} if isinstance(answer[1], dict) else {}
     if kind == "exit":
         raise PhpDataError("The file ends the program (exit or die)", where=file, hint="Remove the exit.")
-    message, source, line = str(answer[1]), str(answer[2]), answer[3]
+    message, source, line = _without_content(str(answer[1])), str(answer[2]), answer[3]
     where = f"{source}:{line}" if source not in ("", "Command line code") else file
     if kind == "parse":
-        # The text that PHP stumbled over may be part of a password with a wrong quote.
-        what = re.sub(r'"(\w[^"]*)"', "…", message).removeprefix("syntax error, ")
-        raise PhpSyntaxError(f"PHP syntax error: {what}", where=where, hint="Mend the file.")
+        raise PhpSyntaxError(f"PHP syntax error: {message}", where=where, hint="Mend the file.")
     if kind == "exception" and source == "Command line code":
         raise PhpDataError("The file holds a value that is no data", where=file, hint=message)
     raise PhpDataError(f"PHP cannot evaluate the file: {message}", where=where)
+
+
+def _without_content(message: str) -> str:
+    """PHP's message without the text that PHP stumbled over: it may be part of a password with a wrong quote."""
+    message = message.removeprefix("syntax error, ")
+    operator = re.match(r'unexpected token "[^"\w]{1,3}"', message)
+    if operator:
+        return operator[0]
+    return message.partition('"')[0].rstrip() if message.startswith("unexpected ") else _QUOTED.sub("…", message)
 
 
 def _variables(data: bytes, file: str) -> PhpValue:

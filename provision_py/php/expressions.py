@@ -82,7 +82,9 @@ class Expressions:
         keys: list[PhpValue | Append] = []
         while self._accept("["):
             token = self.lexer.peek()
-            if assigned and self._accept("]"):
+            if self._accept("]"):
+                if not assigned:
+                    raise self.lexer.not_plain(token.start)
                 keys.append(APPEND)
                 continue
             keys.append(self.key(self.expression(), token))

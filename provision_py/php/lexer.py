@@ -75,8 +75,9 @@ class Lexer:
         self.text = text
         self.file = file
         self.at = 0
+        self.inside = False  # False after the last closing tag
         self._peeked: tuple[int, Token, int] | None = None  # position before, token, position after
-        self.empty = not self._enter_php(first=True)
+        self._enter_php(first=True)
 
     def line(self, at: int) -> int:
         return sum(1 for _ in NEWLINE.finditer(self.text, 0, at)) + 1
@@ -219,8 +220,8 @@ class Lexer:
         except StringError as error:
             raise self.error(error.what, body_start + error.index) from None
 
-    def _enter_php(self, *, first: bool = False) -> bool:
-        """Go to what follows the next opening tag; False when there is none (``at`` is then the end)."""
+    def _enter_php(self, *, first: bool = False) -> None:
+        """Go to what follows the next opening tag, or to the end of the file."""
         start = self.at
         match = _OPEN.search(self.text, start)
         outside = self.text[start : match.start() if match else len(self.text)]
@@ -232,9 +233,10 @@ class Lexer:
                     hint="Mend the file, or remove it when it can be made again.",
                 )
             self.at = len(self.text)
-            return False
+            self.inside = False
+            return
         if match[0] in ("<?", "<?="):
             # Whether "<?" opens PHP depends on the settings of PHP.
             raise self.not_plain(match.start())
         self.at = match.end()
-        return True
+        self.inside = True

@@ -88,6 +88,8 @@ class _Program(Expressions):
         keys = self.path(assigned=True)
         following = self.lexer.next()
         if following.kind == "op" and following.value == ";":
+            if any(isinstance(key, Append) for key in keys):
+                raise self.lexer.not_plain(token.start)
             return  # an expression without effect
         if following.kind != "op" or following.value != "=":
             raise self.unexpected(following, continues=True)
