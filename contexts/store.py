@@ -77,6 +77,15 @@ class ContextStore:
                 found.append(name)
         return tuple(found)
 
+    def site_names(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        """Context name, host name and aliases of every site; files that cannot be read are left out."""
+        found = []
+        for name in self.names_of("site"):
+            record = self.record(name)
+            aliases = to_texts(record.get("aliases"), self._key(name, "aliases"))
+            found.append((name, to_text_of(record.get("uri")), aliases))
+        return tuple(found)
+
     def sites_named(self, uri: str) -> tuple[str, ...]:
         """Names of the site contexts that have this host name (a site and its extra drush aliases share one)."""
         wanted = site_uri(uri)
@@ -144,20 +153,37 @@ class ContextStore:
             name = name if known else new_context_name(name)
             old = self._files.read(name) if known else {}
             kind = self._type_to_save(name, options, known)
-            build: dict[str, Callable[[str, PhpArray, Mapping[str, PhpValue]], Built]] = {
-                "server": self._saved_server,
-                "platform": self._saved_platform,
-                "site": self._saved_site,
-            }
-            values, extra, context = build[kind](name, old, options)
-            written: PhpArray = {}
-            written.update(values)
-            written.update(extra)
-            extra_names = context.drush_aliases if isinstance(context, Site) else ()
-            aliasfiles.check_extra_names(self._files, name, extra_names, old, written)
-            for each in (name, *extra_names):
-                self._files.write(context_name(each), written)
-            aliasfiles.remove_former_extra_names(self._files, name, old, written)
+            return self._write(name, kind, old, options)
+
+    def save_detected(self, name: str, values: Mapping[str, PhpValue]) -> Server:
+        """Store properties of a server that were found out on the server itself, whatever their values.
+
+        Properties that the server's service types do not declare are left out. Raises ContextError.
+        """
+        name = context_name(name)
+        with self._files.locked():
+            server = self._server(name, Trail(), None)
+            old = self._files.read(name)
+            old.update({key: value for key, value in values.items() if key in server.properties})
+            written = self._write(name, "server", old, {})
+        return self.server(written.name)
+
+    def _write(self, name: str, kind: str, old: PhpArray, options: Mapping[str, PhpValue]) -> Context:
+        """Work out a context and write its files. The lock is held."""
+        build: dict[str, Callable[[str, PhpArray, Mapping[str, PhpValue]], Built]] = {
+            "server": self._saved_server,
+            "platform": self._saved_platform,
+            "site": self._saved_site,
+        }
+        values, extra, context = build[kind](name, old, options)
+        written: PhpArray = {}
+        written.update(values)
+        written.update(extra)
+        extra_names = context.drush_aliases if isinstance(context, Site) else ()
+        aliasfiles.check_extra_names(self._files, name, extra_names, old, written)
+        for each in (name, *extra_names):
+            self._files.write(context_name(each), written)
+        aliasfiles.remove_former_extra_names(self._files, name, old, written)
         return context
 
     def delete(self, name: str) -> bool:

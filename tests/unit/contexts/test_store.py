@@ -96,6 +96,7 @@ def test_names_and_types(store: ContextStore) -> None:
     assert store.exists("@server_db")
     assert not store.exists("@server_nothing")
     assert store.sites_named("WWW.example.test") == ("www.example.test",)
+    assert store.site_names() == (("www.example.test", "www.example.test", ("a.example.test", "b.example.test")),)
     assert store.sites_on("@platform_d7") == ("www.example.test",)
 
 
@@ -429,6 +430,14 @@ def test_a_stored_unknown_type_loads_and_keeps_its_properties(store: ContextStor
     store.save("@server_x", {"remote_host": "y"})
     assert store.record("server_x")["https_port"] == 443
     assert store.record("server_x")["http_service_type"] == "https_apache"
+
+
+def test_what_was_detected_is_stored_whatever_its_value(store: ContextStore) -> None:
+    server = store.save_detected("@server_db", {"db_grant_all_hosts": "1", "db_port": 0, "not_mine": "x"})
+    assert server == store.server("server_db")
+    assert (server.properties["db_grant_all_hosts"], server.properties["db_port"]) == ("1", 0)
+    assert server.extra == {}
+    assert store.save_detected("server_db", {"db_grant_all_hosts": ""}).properties["db_grant_all_hosts"] == ""
 
 
 # Types and names.
