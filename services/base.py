@@ -5,13 +5,15 @@ A service renders what should be true and names the commands that test and reloa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from provision_py.contexts.model import Platform, Server, Site
 from provision_py.contexts.properties import Property
 from provision_py.drupal.model import CodeBase, Credentials
+from provision_py.php.values import PhpValue
 from provision_py.system.configfile import ConfigFile, Directory, Link
+from provision_py.system.host import Host
 
 
 class Service:
@@ -32,6 +34,10 @@ class Service:
     def site_properties(cls) -> Sequence[Property]:
         """Properties that this type adds to the sites it serves."""
         return ()
+
+    def detect(self, host: Host) -> Mapping[str, PhpValue]:
+        """Properties of this type that can only be learned on the server itself, asked there; see the type."""
+        return {}
 
 
 class HttpService(Service):
@@ -63,16 +69,17 @@ class HttpService(Service):
     def server_links(self) -> Sequence[Link]:
         return ()
 
-    def server_files(self) -> Sequence[ConfigFile]:
+    def server_files(self, *, extra_config: str = "") -> Sequence[ConfigFile]:
+        """The server's own configuration. ``extra_config``, here and below, are lines that extensions add."""
         return ()
 
-    def platform_files(self, platform: Platform, code: CodeBase) -> Sequence[ConfigFile]:
+    def platform_files(self, platform: Platform, code: CodeBase, *, extra_config: str = "") -> Sequence[ConfigFile]:
         return ()
 
     def removed_platform_files(self, platform: Platform) -> Sequence[ConfigFile]:
         return ()
 
-    def site_files(self, site: Site, credentials: Credentials) -> Sequence[ConfigFile]:
+    def site_files(self, site: Site, credentials: Credentials, *, extra_config: str = "") -> Sequence[ConfigFile]:
         """Configuration of an enabled or disabled site, as ``site.enabled`` says."""
         return ()
 

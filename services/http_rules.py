@@ -1,0 +1,73 @@
+"""What a web server must not show of a Drupal code base, and which scripts it may run: one list for Apache and nginx.
+
+All patterns are PCRE, matched without regard to case against the decoded path of a request. Sources: the
+``.htaccess`` files of Drupal 7 to 11, Provision's nginx rules (backend.md 7.6) and what was seen to leak
+(observed.md, last entry).
+"""
+
+from __future__ import annotations
+
+#: File name endings that run as PHP on one server or another, wherever in a name they stand: ``x.php.bak``.
+PHP_NAME = r"\.(?:php[0-9]?|phtml|phar|phps|pht)(?:[/.~]|$)"
+
+#: Scripts of Drupal and of a few modules that browsers call. Every other script is refused, asked for or not.
+_SCRIPTS = (
+    r"(?:index|cron|update|install|authorize|xmlrpc)\.php",
+    r"(?:core/)?(?:boost_stats|rtoc|js)\.php",
+    r"core/(?:install|authorize|rebuild)\.php",
+    r"(?:core/)?modules/statistics/statistics\.php",
+    r"(?:(?:sites|profiles)/[^/]+/)?modules/(?:contrib/)?(?:ad|civicrm|fbconnect|radioactivity)/(?:[^/]+/)*[^/.]+\.php",
+)
+SCRIPT = rf"^/+(?:{'|'.join(_SCRIPTS)})(?:/|$)"
+
+#: All that looks like PHP and is none of the scripts above.
+FORBIDDEN_PHP = rf"^(?!/+(?:{'|'.join(_SCRIPTS)})(?:/|$)).*{PHP_NAME}"
+
+_LEFTOVER = r"(?:~|\.sw[a-p]|\.bak|\.orig|\.save|\.old|\.rej)"
+_CODE = (
+    r"engine|inc|info|install|make|module|profile|test|theme|twig|tpl|xtmpl|po|sh|ya?ml"
+    r"|[^/.]*sql(?:\.(?:gz|bz2|xz|zst|zip))?"
+)
+_SITE_OR_SHORT = r"^/+(?:sites/+[^/]+/+)?files/+"
+
+#: Name of a rule, its pattern. Whether something lies at the path does not matter, so nothing can be probed.
+FORBIDDEN = (
+    ("hidden files and folders, .well-known apart", r"/\.(?!well-known(?:/|$))"),
+    ("scripts other than Drupal's own", FORBIDDEN_PHP),
+    ("code, configuration and dumps, also as an editor leaves them", rf"\.(?:{_CODE}){_LEFTOVER}?$"),
+    ("what editors and patches leave", rf"{_LEFTOVER}$|/\#[^/]*\#$"),
+    ("folders of CVS", r"/CVS(?:/|$)"),
+    (
+        "files of package managers and of IIS",
+        r"/(?:composer\.(?:json|lock)|package(?:-lock)?\.json|yarn\.lock|web\.config)$",
+    ),
+    (
+        "what tells the version of Drupal",
+        r"^/+(?:core/+)?(?:CHANGELOG|COPYRIGHT|INSTALL(?:\.[a-z]+)?|LICENSE|MAINTAINERS|PATCHES|README|SECURITY"
+        r"|UPDATE|UPGRADE|USAGE)\.(?:txt|md)$",
+    ),
+    (
+        "documents of modules, themes and libraries",
+        r"^/+(?:core/+|(?:sites|profiles)/+[^/]+/+)?(?:modules|themes|libraries|profiles)/.*\.(?:txt|md|rst)$",
+    ),
+    ("documents beside sites", r"^/+sites/+[^/]+\.(?:txt|md)$"),
+    ("private files and drush's folder of a site", r"^/+sites/+[^/]+/+(?:private|drush)(?:/|$)"),
+    (
+        "what modules keep under files without meaning it for visitors",
+        rf"{_SITE_OR_SHORT}(?:private|backup_migrate|config_[^/]*|php"
+        r"|civicrm/+(?:ConfigAndLog|custom|upload|templates_c))(?:/|$)",
+    ),
+)
+
+#: Folders that are code where they exist, and may be an address of the site where they do not.
+FORBIDDEN_IF_THERE = r"^/+(?:core/+)?(?:vendor|node_modules|private|drush|scripts|config)(?:/|$)"
+
+#: A site's public files, the place where uploads land.
+PUBLIC_FILES = r"^/+(?:sites/+[^/]+/+)?files/"
+
+#: Query strings of the attack that SA-CORE-2018-002 closes, refused for POST.
+SA_CORE_2018_002 = r"23value|23default_value|element_parents=%23"
+
+#: Where ACME challenges are asked for (RFC 8555, 8.3), and what their files are named like.
+ACME_PATH = r"^/\.well-known/acme-challenge/"
+ACME_NAME = r"[A-Za-z0-9_-]+"

@@ -1,0 +1,149 @@
+"""Web servers with sites in every state, made from what the service types render."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from provision_py.contexts.model import Platform, Server, Site
+from provision_py.drupal.model import CodeBase, Credentials
+from provision_py.php.values import PhpValue
+from provision_py.sandbox.base import remove_tree
+from provision_py.sandbox.webserver import WebServer
+from provision_py.services.base import HttpService
+from provision_py.services.http_apache import HttpApache
+from provision_py.services.http_nginx import HttpNginx
+from provision_py.system.configfile import ConfigFile
+from provision_py.system.host import Secret
+from provision_py.system.local import LocalHost
+from tests.integration.web.tree import make_drupal_7, make_drupal_10, make_site
+
+SERVICES: dict[str, type[HttpService]] = {"apache": HttpApache, "nginx": HttpNginx}
+
+#: All that can trip a quoting rule up; the settings file must see it unchanged.
+AWKWARD_PASSWORD = r"""a"b'c\d$e${PATH}%f+g %41 {h};#<i>\n$host&?*"""
+
+
+@dataclass
+class Hosting:
+    """An Aegir root that a running web server serves."""
+
+    web: WebServer
+    root: Path
+    kind: str
+    properties: Mapping[str, PhpValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.host = LocalHost()
+        self.server = self._server()
+        self.service = SERVICES[self.kind](self.server)
+
+    def _server(self) -> Server:
+        found: dict[str, PhpValue] = {
+            "http_port": self.web.port,
+            "http_restart_cmd": self.web.restart_command,
+            "web_disable_url": "http://front.test/hosting/disabled",
+            **self.properties,
+        }
+        if self.web.php_fpm is not None and self.kind.startswith("nginx"):
+            found |= {"phpfpm_mode": "socket", "phpfpm_socket": str(self.web.php_fpm.socket)}
+        return Server(
+            name="server_master",
+            remote_host="localhost",
+            aegir_root=str(self.root),
+            script_user="aegir",
+            service_types={"http": self.kind},
+            properties=found,
+        )
+
+    def set_up(self) -> None:
+        for directory in self.service.server_directories():
+            self.host.mkdir(directory.path, mode=directory.mode)
+        self.write(*self.service.server_files())
+        for link in self.service.server_links():
+            self.host.symlink(link.target, link.path)
+
+    def write(self, *files: ConfigFile) -> None:
+        for file in files:
+            if file.content is None:
+                self.host.remove(file.path)
+            elif not (file.only_if_missing and self.host.stat(file.path)):
+                self.host.mkdir(str(Path(file.path).parent), mode=0o700 if ".d/" in file.path else 0o711)
+                self.host.write(file.path, file.content.encode(), mode=file.mode)
+
+    def platform(self, name: str, root: Path, docroot: Path, major: int) -> Platform:
+        platform = Platform(name, str(root), self.server, self.server)
+        code = CodeBase(str(root), str(docroot), f"{major}.1", major)
+        self.write(*self.service.platform_files(platform, code))
+        return platform
+
+    def site(self, platform: Platform, docroot: Path, uri: str, *, extra_config: str = "", **fields: object) -> Site:
+        make_site(docroot, uri)
+        site = Site(uri, uri, str(docroot), platform, self.server, self.server)
+        site = replace(site, **fields)  # type: ignore[arg-type]
+        self.write(*self.service.site_files(site, credentials(uri), extra_config=extra_config))
+        return site
+
+
+def credentials(uri: str) -> Credentials:
+    name = uri.replace(".", "")
+    return Credentials("db.test", 3307, name, f"{name}@cloud", Secret(AWKWARD_PASSWORD))
+
+
+@pytest.fixture(scope="session", params=["apache with its module", "apache with php-fpm", "nginx with php-fpm"])
+def web_server(request: pytest.FixtureRequest) -> WebServer:
+    fixture = {"apache with its module": "apache", "apache with php-fpm": "apache_fpm", "nginx with php-fpm": "nginx"}
+    found = request.getfixturevalue(fixture[request.param])
+    assert isinstance(found, WebServer)
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_hosting() -> Iterator[Callable[[WebServer], Hosting]]:
+    """Makes Aegir roots that go away at the end."""
+    made: list[Hosting] = []
+
+    def make(web: WebServer, kind: str = "", **properties: PhpValue) -> Hosting:
+        root = Path(tempfile.mkdtemp(prefix="aegir-web-"))
+        root.chmod(0o711)
+        hosting = Hosting(web, root, kind or web.application, properties)
+        made.append(hosting)
+        hosting.set_up()
+        return hosting
+
+    yield make
+    for hosting in made:
+        if hosting.root in hosting.web.served:
+            hosting.web.forget(hosting.root)
+        remove_tree(hosting.root)
+
+
+@pytest.fixture(scope="session")
+def hosting(web_server: WebServer, make_hosting: Callable[[WebServer], Hosting]) -> Hosting:
+    """Sites of Drupal 7 and 10 in every state."""
+    hosting = make_hosting(web_server)
+    challenges = hosting.root / "config/letsencrypt.d/well-known/acme-challenge"
+    challenges.mkdir(parents=True)
+    (challenges / "token-1_A").write_text("public challenge")
+    seven_root = hosting.root / "platforms/seven"
+    seven = make_drupal_7(seven_root)
+    ten_root = hosting.root / "platforms/ten"
+    ten = make_drupal_10(ten_root)
+    platform_7 = hosting.platform("platform_seven", seven_root, seven, 7)
+    platform_10 = hosting.platform("platform_ten", ten_root, ten, 10)
+    hosting.site(platform_7, seven, "seven.test", aliases=("www.seven.test",))
+    hosting.site(platform_10, ten, "ten.test", aliases=("www.ten.test", "TEN.test"))
+    hosting.site(
+        platform_7, seven, "moved.test", aliases=("www.moved.test", "other.moved.test"), redirection="www.moved.test"
+    )
+    hosting.site(platform_10, ten, "own.test", aliases=("www.own.test", "*.wild.own.test"), redirection="own.test")
+    hosting.site(platform_7, seven, "off.test", aliases=("www.off.test",), redirection="www.off.test", enabled=False)
+    files = seven / "sites/seven.test/files"
+    (files / "robots.txt").write_text("public robots of the site")
+    (files / "favicon.ico").write_text("public favicon of the site")
+    web_server.serve(hosting.root)
+    return hosting
