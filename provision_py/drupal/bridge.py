@@ -4,7 +4,7 @@ The job goes to PHP as JSON on its standard input, database credentials included
 standard output in lines that carry a random mark, so that whatever modules print, PHP complains about, or a fatal
 error leaves half done, is told apart from it and becomes log entries. See ``provision_py/drupal/php/channel.php``.
 
-Locally PHP reads the bridge from this package. On another host nothing is installed: the code goes along with the job.
+Locally PHP reads the bridge from this package. On another host nothing is installed: the code goes with the job.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from provision_py.drupal.model import Credentials
 from provision_py.errors import DrupalError, ProcessError
 from provision_py.system.host import Host, Secret
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 PHP_FOLDER = Path(__file__).parent / "php"
 _SOURCES = ("channel.php", "family.php", "drupal7.php", "drupal8.php", "bridge.php")
@@ -328,6 +328,12 @@ _HINTS = {
 }
 
 
+def _php_hint(job: BridgeJob, final: Mapping[str, Any]) -> str:
+    if final["kind"] != "fatal" or not final.get("php"):
+        return ""
+    return f"PHP {final['php']} ran it: check that this code for Drupal {job.major} is made for that version"
+
+
 def _failure(job: BridgeJob, reader: _AnswerReader, final: Mapping[str, Any]) -> BridgeError:
     message = reader.redacted(str(final["message"]))
     if final.get("file"):
@@ -338,7 +344,7 @@ def _failure(job: BridgeJob, reader: _AnswerReader, final: Mapping[str, Any]) ->
     return BridgeError(
         f"{doing}: {message}",
         where=f"{job.docroot}, sites/{job.site_dir or job.uri}",
-        hint=_HINTS.get(code or "", ""),
+        hint=_HINTS.get(code or "") or _php_hint(job, final),
         code=code,
         answer=reader.answer(),
     )

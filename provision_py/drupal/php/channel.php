@@ -15,13 +15,16 @@ final class ProvisionBridgeChannel
 {
     const CHUNK = 3000;
     const MAX_MESSAGE = 2000;
-    const MAX_ENTRIES = 500;
+    const MAX_ENTRIES = 300;
+    /** Old code on a new PHP has thousands of these: a few tell the story, and handling all takes seconds. */
+    const MAX_DEPRECATIONS = 5;
 
     private $nonce;
     private $stream;
     private $seen = [];
     private $entries = 0;
     private $leftOut = 0;
+    private $deprecations = 0;
     private $line = '';
     private $reserve;
     private $running = null;
@@ -47,7 +50,8 @@ final class ProvisionBridgeChannel
     /** Drupal sets handlers of its own when it starts; ours go back in front. */
     public function takeOverErrors()
     {
-        set_error_handler([$this, 'onError']);
+        $levels = $this->deprecations < self::MAX_DEPRECATIONS ? E_ALL : E_ALL & ~(E_DEPRECATED | E_USER_DEPRECATED);
+        set_error_handler([$this, 'onError'], $levels);
         set_exception_handler([$this, 'onUncaught']);
         error_reporting(E_ALL);
         ini_set('display_errors', '0');
@@ -83,6 +87,7 @@ final class ProvisionBridgeChannel
             'file' => $this->relative($file),
             'line' => $line,
             'code' => $code,
+            'php' => PHP_VERSION,
         ]);
     }
 
@@ -114,12 +119,15 @@ final class ProvisionBridgeChannel
             return;
         }
         $key = md5("$type|$source|$file|$line|$message");
-        if (isset($this->seen[$key]) || $this->entries >= self::MAX_ENTRIES) {
-            $this->leftOut++;
-            return;
+        // Our own lines are few and tell how far the work has come.
+        if ($source !== 'bridge') {
+            if (isset($this->seen[$key]) || $this->entries >= self::MAX_ENTRIES) {
+                $this->leftOut++;
+                return;
+            }
+            $this->seen[$key] = true;
+            $this->entries++;
         }
-        $this->seen[$key] = true;
-        $this->entries++;
         $this->send([
             't' => 'log',
             'type' => $type,
@@ -161,6 +169,9 @@ final class ProvisionBridgeChannel
             E_USER_DEPRECATED => ['notice', 'Deprecated'],
             E_USER_ERROR => ['error', 'Error'],
         ];
+        if ($level & (E_DEPRECATED | E_USER_DEPRECATED) && ++$this->deprecations >= self::MAX_DEPRECATIONS) {
+            $this->takeOverErrors();
+        }
         list($type, $label) = isset($types[$level]) ? $types[$level] : ['notice', 'PHP'];
         $this->log($type, "$label: " . $this->plain($message), 'php', $file, $line);
         return true;
@@ -209,8 +220,7 @@ final class ProvisionBridgeChannel
         }
         $this->flushLine();
         if ($this->leftOut) {
-            $this->entries = 0;
-            $this->log('info', "$this->leftOut further log entries (repeated or too many) were left out");
+            $this->log('info', "$this->leftOut more log entries, repeated or too many, were left out");
         }
         $this->ended = $message['ok'] ? 'ok' : 'failed';
         $this->send($message);

@@ -82,9 +82,10 @@ final class ProvisionBridgeDrupal7 extends ProvisionBridgeFamily
         if (!defined('MAINTENANCE_MODE')) {
             define('MAINTENANCE_MODE', 'install');
         }
-        // The installer ends with a cron run, which asks drupal.org for updates: a site must not wait for that.
+        // The installer ends with a cron run, which asks drupal.org for updates and news: nobody must wait for that.
         $GLOBALS['conf']['drupal_http_request_function'] = 'provision_bridge_http_request';
-        $this->channel->muted[] = 'update';
+        $this->channel->muted = ['update', 'announcements_feed'];
+        $this->installing = true;
         require_once DRUPAL_ROOT . '/includes/install.core.inc';
         install_drupal([
             'parameters' => ['profile' => $arguments['profile'], 'locale' => $arguments['language']],
@@ -96,6 +97,8 @@ final class ProvisionBridgeDrupal7 extends ProvisionBridgeFamily
             ],
         ]);
         unset($GLOBALS['conf']['drupal_http_request_function']);
+        $this->reportMessages();
+        $this->installing = false;
         $this->channel->muted = [];
         $this->channel->takeOverErrors();
         if (!$this->isInstalled() || variable_get('install_task') !== 'done') {
@@ -173,10 +176,10 @@ final class ProvisionBridgeDrupal7 extends ProvisionBridgeFamily
     }
 }
 
-/** Drupal's HTTP client as it is while a site is installed: closed for questions about updates, open for all else. */
+/** Drupal's HTTP client as it is while a site is installed: closed for questions to drupal.org, open for all else. */
 function provision_bridge_http_request($url, array $options = [])
 {
-    if (strpos($url, 'updates.drupal.org') !== false || strpos($url, (string) variable_get('update_fetch_url', '//')) === 0) {
+    if (preg_match('/(^|\.)drupal\.org$/', (string) parse_url($url, PHP_URL_HOST)) || strpos($url, (string) variable_get('update_fetch_url', '//')) === 0) {
         return (object) ['request' => '', 'code' => -1, 'error' => 'not asked during installation', 'data' => ''];
     }
     unset($GLOBALS['conf']['drupal_http_request_function']);

@@ -122,7 +122,9 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
             throw new ProvisionBridgeRefusal("The database of $this->sitePath holds a Drupal already", 'PROVISION_SITE_INSTALLED');
         }
         $before = isset($GLOBALS['conf']) ? $GLOBALS['conf'] : null;
+        $this->giveCredentials();
         $this->channel->muted = ['update', 'announcements_feed'];
+        $this->installing = true;
         require_once $this->docroot . '/core/includes/install.core.inc';
         install_drupal($this->loader, [
             'interactive' => false,
@@ -137,15 +139,15 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
                 ],
             ],
         ], [$this, 'onInstallTask']);
-        $this->openNetwork();
         $this->reportMessages();
+        $this->installing = false;
+        $this->openNetwork();
         // The installer leaves a kernel of its own behind; what follows needs the site's.
         $GLOBALS['conf'] = $before;
         unset($GLOBALS['install_state']);
         if (!$this->isInstalled()) {
             throw new \RuntimeException('The installer ended early: the site has no list of modules');
         }
-        \Drupal\Core\Site\Settings::initialize($this->docroot, $this->sitePath, $this->loader);
         $this->start();
         \Drupal::state()->delete('update.last_check');
         return ['profile' => \Drupal::config('core.extension')->get('profile') ?: $arguments['profile']];
@@ -157,7 +159,7 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
         $this->channel->takeOverErrors();
         $this->listen();
         if (!empty($state['active_task'])) {
-            $this->channel->log('info', 'Installer: ' . $state['active_task']);
+            $this->channel->log('info', 'Installer: ' . str_replace('_', ' ', preg_replace('/^install_/', '', $state['active_task'])));
         }
         // From here on, its last task asks drupal.org for updates and news, from within cron.
         if (isset($state['active_task']) && $state['active_task'] === 'install_configure_form') {
@@ -165,6 +167,11 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
             putenv('HTTP_PROXY=' . self::NOWHERE);
             putenv('HTTPS_PROXY=' . self::NOWHERE);
         }
+    }
+
+    protected function isExpected($text)
+    {
+        return parent::isExpected($text) || ($this->installing && strpos($text, '127.0.0.1 port 9 ') !== false);
     }
 
     private function openNetwork()

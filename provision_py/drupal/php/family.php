@@ -11,6 +11,8 @@ abstract class ProvisionBridgeFamily
     protected $docroot;
     protected $sitePath;
     protected $baseUrl;
+    protected $installing = false;
+    private $credentials;
 
     /** Operations that start Drupal their own way, because the site may not be installed. */
     protected $selfStarting = ['install', 'status'];
@@ -28,9 +30,14 @@ abstract class ProvisionBridgeFamily
             throw new ProvisionBridgeRefusal("There is no readable $this->sitePath/settings.php in $this->docroot", 'DRUPAL_NO_SETTINGS');
         }
         $this->pretendRequest($job['uri']);
-        foreach ($job['server'] as $key => $value) {
-            $_SERVER[$key] = $value;
-        }
+        $this->credentials = $job['server'];
+        $this->giveCredentials();
+    }
+
+    /** Puts the credentials where settings.php takes them from. It takes them away, so this goes before each reading. */
+    protected function giveCredentials()
+    {
+        $_SERVER = $this->credentials + $_SERVER;
     }
 
     /** Performs one operation; its data as plain arrays and scalars. */
@@ -84,7 +91,7 @@ abstract class ProvisionBridgeFamily
 
     protected function logWatchdog($channel, $severity, $message)
     {
-        if (in_array($channel, $this->channel->muted, true)) {
+        if (in_array($channel, $this->channel->muted, true) || $this->isExpected((string) $message)) {
             return;
         }
         // Severities as in RFC 5424. What a module calls an error is not a failure of ours: the operation's own
@@ -98,10 +105,20 @@ abstract class ProvisionBridgeFamily
         foreach ((array) $messages as $kind => $texts) {
             $type = $kind === 'error' || $kind === 'warning' ? 'warning' : 'notice';
             foreach ($texts as $text) {
-                $text = is_array($text) && isset($text['message']) ? $text['message'] : $text;
+                $text = (string) (is_array($text) && isset($text['message']) ? $text['message'] : $text);
+                if ($this->isExpected($text)) {
+                    continue;
+                }
                 $this->channel->log($type, $this->channel->plainText($text), 'message');
             }
         }
+    }
+
+    /** Whether a message is about something that we do on purpose. */
+    protected function isExpected($text)
+    {
+        // The installer asks for write-protection of the site's folder; its modes are the backend's to keep.
+        return $this->installing && strpos($text, "$this->sitePath/settings.php") !== false;
     }
 
     private function validMail($mail)
