@@ -56,6 +56,10 @@ class TaskLog:
         with self._lock:
             self._sinks.append(sink)
 
+    def remove_sink(self, sink: Sink) -> None:
+        with self._lock:
+            self._sinks.remove(sink)
+
     def entry(self, entry: LogEntry) -> None:
         with self._lock:
             if entry.type in FAILING:

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -179,6 +180,35 @@ def was_accepted(db: Database, nid: int, run: str) -> bool:
     """Whether the results of a dead run (``run``: its Heartbeat's value) had been stored before it died."""
     value = db.value(queries.LOCK_HOLDER, {"name": f"{RUN_PREFIX}{nid}"})
     return value is not None and str(value) == run + _ACCEPTED
+
+
+def accepted_run(db: Database, nid: int) -> bool:
+    """Whether the results of the last run of a task, whichever it was, had been stored."""
+    value = db.value(queries.LOCK_HOLDER, {"name": f"{RUN_PREFIX}{nid}"})
+    return value is not None and str(value).endswith(_ACCEPTED)
+
+
+def expire_dead_runs(db: Database) -> int:
+    """Let the rows of this machine's runs lapse now whose process is gone; how many.
+
+    Other machines' runs lapse by themselves.
+    """
+    ours = socket.gethostname() + ":"
+    count = 0
+    for row in db.rows(queries.RUNS, {"start": RUN_PREFIX}):
+        value = str(row["value"])
+        if value.startswith(ours) and not _is_alive(value.removeprefix(ours).partition(":")[0]):
+            count += db.execute(queries.EXPIRE_RUN, {"name": row["name"], "value": value})
+    return count
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether a process of this number runs; one that has ended and is not waited for yet does not."""
+    try:
+        state = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError, IndexError):
+        return False
+    return state not in "ZX"
 
 
 def stale_runs(db: Database) -> list[TaskRecord]:

@@ -178,6 +178,8 @@ ACCEPT_RUN: Final = """
     UPDATE {semaphore} SET value = %(accepted)s WHERE name = %(name)s AND value IN (%(value)s, %(accepted)s)
 """
 RELEASE_RUN: Final = "DELETE FROM {semaphore} WHERE name = %(name)s AND value IN (%(value)s, %(accepted)s)"
+RUNS: Final = "SELECT name, value FROM {semaphore} WHERE LEFT(name, CHAR_LENGTH(%(start)s)) = %(start)s"
+EXPIRE_RUN: Final = "UPDATE {semaphore} SET expire = 0 WHERE name = %(name)s AND value = %(value)s"
 EXPIRED_RUNS: Final = """
     SELECT name, value FROM {semaphore}
     WHERE LEFT(name, CHAR_LENGTH(%(start)s)) = %(start)s AND expire < UNIX_TIMESTAMP(NOW(6))

@@ -12,12 +12,14 @@ from provision_py.steps.step import World, undoes
 def undo_database(world: World, record: Mapping[str, Any]) -> None:
     """Drop what the step made, and nothing else.
 
-    Between ``CREATE DATABASE`` and the note of it the process may have died: a database that is not noted as ours
-    is dropped only when it is empty, an account only when it was noted.
+    Between ``CREATE DATABASE`` and the note of it the process may have died: a database that was not there before and
+    is not noted as ours is dropped only when it is empty. Accounts are dropped only with a database of ours, and only those that were not
+    there before it.
     """
     admin = world.database_admin(record["server"])
     name = record["name"]
-    if record.get("database_made") or admin.is_empty(name):
+    if record.get("database_made") or (not record["existed"] and admin.is_empty(name)):
         admin.drop_database(name)
-    for host in record.get("accounts_made", ()):
-        admin.drop_account(record["user"], host)
+    if record.get("database_made"):
+        for host in record["new_accounts"]:
+            admin.drop_account(record["user"], host)

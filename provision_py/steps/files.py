@@ -235,3 +235,36 @@ def _reload(host: Host, reload: Sequence[str]) -> None:
             hint="Check that it runs and that the aegir user may reload it (sudoers)",
             code="PROVISION_WEB_RELOAD_FAILED",
         ) from error
+
+
+@dataclass(frozen=True)
+class SetAccess:
+    """Set mode and group of files that exist; those that do not are no concern."""
+
+    server: str
+    files: Sequence[tuple[str, int, str | None]]
+    description: str = "Set modes of files"
+    kind: str = "access"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        host = world.host(self.server)
+        former = [(path, host.stat(path)) for path, _, _ in self.files]
+        return {
+            "server": self.server,
+            "former": [{"path": path, "mode": s.mode, "group": s.group} for path, s in former if s is not None],
+        }
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        host = world.host(self.server)
+        there = {former["path"] for former in record["former"]}
+        for path, mode, group in self.files:
+            if path in there:
+                host.set_access(path, mode=mode, group=group)
+
+
+@undoes("access")
+def undo_access(world: World, record: Mapping[str, Any]) -> None:
+    host = world.host(record["server"])
+    for former in record["former"]:
+        if host.stat(former["path"]) is not None:
+            host.set_access(former["path"], mode=former["mode"], group=former["group"])

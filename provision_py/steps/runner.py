@@ -56,20 +56,22 @@ class Recovered:
 
 
 def recover(
-    root: Path, world: World, is_finished: Callable[[JournalState], bool] = lambda state: False
+    root: Path, world: World, is_finished: Callable[[JournalState], bool | None] = lambda state: False
 ) -> list[Recovered]:
     """Undo the commands below ``root`` whose process died.
 
     ``is_finished`` may know better than the journal that a command's results were already accepted (the write-back
-    was committed): then its steps stand.
+    was committed): then its steps stand. None means that this cannot be known now, and the command is left for later.
     """
     done: list[Recovered] = []
     with abandoned_journals(root) as abandoned:
         for journal, state in abandoned:
-            keeps = state.committed or is_finished(state)
-            undone = keeps or undo_all(journal, world)
+            finished = state.committed or is_finished(state)
+            if finished is None:
+                continue
+            undone = finished or undo_all(journal, world)
             if undone:
                 shutil.rmtree(journal.path, ignore_errors=True)
-            if not keeps and (state.begun or state.task is not None):
+            if not finished and (state.begun or state.task is not None):
                 done.append(Recovered(state, undone))
     return done

@@ -1,0 +1,59 @@
+"""Asks Drupal, through the PHP bridge, and turns its answers into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Site
+from provision_py.drupal.bridge import BridgeAnswer, BridgeJob, BridgeLogEntry, Operation, run_job
+from provision_py.drupal.model import CodeBase, Credentials, SitePackages
+from provision_py.drupal.scan import ScanCache
+from provision_py.drupal.site_packages import site_packages_d7, site_packages_d8
+from provision_py.errors import DrupalError
+from provision_py.tasklog import LogEntry
+
+#: Drupal reports its own progress and complaints; only real errors of PHP or Drupal mark a task.
+_TYPES = {"error": "warning", "warning": "warning", "notice": "notice", "info": "notice", "debug": "debug"}
+
+
+def ask_drupal(
+    session: Session, site: Site, code: CodeBase, credentials: Credentials, operations: tuple[Operation, ...]
+) -> BridgeAnswer:
+    """Perform operations inside the site, in one PHP process; what Drupal says goes to the log.
+
+    Raises BridgeError (a DrupalError) with Drupal's own words.
+    """
+
+    def log(entry: BridgeLogEntry) -> None:
+        session.log.entry(LogEntry(_TYPES.get(entry.type, "notice"), str(entry)))
+
+    job = BridgeJob(
+        docroot=code.docroot,
+        uri=site.uri,
+        major=code.major,
+        operations=operations,
+        credentials=credentials,
+        base_url=f"http://{site.redirection or site.uri}{_port(session, site)}",
+        php=session.php,
+    )
+    return run_job(session.host_of(session.master), job, on_entry=log)
+
+
+def _port(session: Session, site: Site) -> str:
+    port = str(site.web_server.properties.get("http_port") or "80")
+    return "" if port == "80" else f":{port}"
+
+
+def packages_of(answer: BridgeAnswer, site: Site, code: CodeBase, cache: ScanCache) -> SitePackages:
+    """The packages of a site from the answer to ``site_packages``. Raises DrupalError when there is none."""
+    found = answer.results.get("site_packages")
+    if not isinstance(found, Mapping):
+        raise DrupalError("Drupal did not say which packages the site has", where=f"{code.docroot}, sites/{site.uri}")
+    raw = cast("Mapping[str, Any]", found)
+    profile = str(raw.get("profile") or site.profile)
+    if code.major < 8:
+        return site_packages_d7(code, site.uri, profile, raw["system"], cache=cache)
+    enabled = {"module": raw["modules"], "theme": raw["themes"]}
+    return site_packages_d8(code, site.uri, profile, enabled, raw["schema"], cache=cache)

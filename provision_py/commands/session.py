@@ -1,0 +1,165 @@
+"""One run of one command: what it works on, where it logs, and the journal of what it has begun."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provision_py.contexts.model import Server
+from provision_py.contexts.store import ContextStore
+from provision_py.drupal.scan import ScanCache
+from provision_py.errors import HostError, ServiceError
+from provision_py.php.files import read_drushrc
+from provision_py.php.values import PhpValue
+from provision_py.services.base import HttpService
+from provision_py.services.catalog import Catalog
+from provision_py.services.db_mysql import DbMysql
+from provision_py.services.plugins import Plugins
+from provision_py.steps.journal import Journal, open_journal
+from provision_py.steps.runner import run_steps, undo_all
+from provision_py.steps.step import Step
+from provision_py.system.addresses import is_local
+from provision_py.system.host import Host
+from provision_py.system.local import LocalHost
+from provision_py.tasklog import Sink, TaskLog
+
+#: Folder below the aegir root that holds journals, locks and caches of provision-py; the original ignores it.
+STATE = ".provision-py"
+
+
+@dataclass
+class Session:
+    """Everything that a command needs, made once per run. Implements :class:`provision_py.steps.step.World`."""
+
+    store: ContextStore
+    plugins: Plugins
+    catalog: Catalog
+    log: TaskLog
+    options: Mapping[int | str, PhpValue] = field(default_factory=dict)
+    journal: Journal | None = None
+    _hosts: dict[str, Host] = field(default_factory=dict)
+
+    @functools.cached_property
+    def master(self) -> Server:
+        return self.store.server("server_master")
+
+    @property
+    def state(self) -> Path:
+        return Path(self.master.aegir_root) / STATE
+
+    @property
+    def php(self) -> str:
+        """The PHP that runs Drupal (option ``provision_php``)."""
+        return self.text("provision_php") or "php"
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A yes-or-no option of the command line or of ``~/.drush/drushrc.php``, read as PHP reads truth."""
+        value = self.options.get(name)
+        return default if value is None else value not in (False, 0, 0.0, "", "0", {})
+
+    def text(self, name: str) -> str:
+        """A text option; empty when it is not set."""
+        value = self.options.get(name)
+        return "" if value is None or isinstance(value, (dict, bool)) else str(value)
+
+    def package_cache(self, name: str) -> ScanCache:
+        """What is remembered of the info files of a code base."""
+        return ScanCache.open(str(self.state / "cache" / f"{name}.json"))
+
+    def save_package_cache(self, cache: ScanCache) -> None:
+        problem = cache.save()
+        if problem:
+            self.log.notice(f"The next verify reads all info files again, they could not be remembered: {problem}")
+
+    def learn(self, server: Server, service: str) -> Server:
+        """Store what only the server itself can tell (restart command, php-fpm); the server as it is then."""
+        found = self.catalog.service_of(server, service).detect(self.host_of(server))
+        known = server.properties
+        fresh = {key: value for key, value in found.items() if known.get(key) != value}
+        return self.store.server(self.store.save(server.name, fresh).name) if fresh else server
+
+    def host_of(self, server: Server) -> Host:
+        """The host of a server, connected once per session."""
+        if server.name not in self._hosts:
+            if not server.is_master and not is_local(server.remote_host):
+                raise HostError(
+                    f"@{server.name} is on another machine",
+                    where=server.remote_host,
+                    hint="This version works on the machine it runs on",
+                    code="PROVISION_REMOTE_UNSUPPORTED",
+                )
+            self._hosts[server.name] = LocalHost("localhost" if server.is_master else server.remote_host)
+        return self._hosts[server.name]
+
+    def host(self, server: str) -> Host:
+        return self.host_of(self.store.server(server))
+
+    def http(self, server: Server) -> HttpService:
+        """The http service of a server. Raises ServiceError when it has none."""
+        service = self.catalog.service_of(server, "http")
+        if not isinstance(service, HttpService):
+            raise ServiceError(
+                f"@{server.name} offers no web service",
+                hint="Choose a web server that does, or enable the service on this server",
+            )
+        return service
+
+    def db(self, server: Server) -> DbMysql:
+        """The db service of a server. Raises ServiceError when it has none."""
+        service = self.catalog.service_of(server, "db")
+        if not isinstance(service, DbMysql):
+            raise ServiceError(
+                f"@{server.name} offers no database service",
+                hint="Choose a database server that does, or enable the service on this server",
+            )
+        return service
+
+    def database_admin(self, server: str) -> DbMysql:
+        return self.db(self.store.server(server))
+
+    def reload_lock(self, server: str) -> Path:
+        return self.state / "locks" / f"web-{server}"
+
+    def run(self, *steps: Step) -> None:
+        """Run steps, on record in the journal. Only inside :meth:`journaled`."""
+        if self.journal is None:
+            raise RuntimeError("steps run only inside Session.journaled()")
+        run_steps(steps, self.journal, self)
+
+    @contextmanager
+    def journaled(self, command: str, context: str, *, task: int | None = None, run: str = "") -> Iterator[None]:
+        """A command: all its steps, or none. Whatever leaves the block as an exception undoes what was begun."""
+        with open_journal(self.state / "journal", command=command, context=context, task=task, run=run) as journal:
+            self.journal = journal
+            try:
+                yield
+            except BaseException:
+                self._undo(journal)
+                raise
+            else:
+                journal.commit()
+            finally:
+                self.journal = None
+
+    def _undo(self, journal: Journal) -> None:
+        if journal.begun and undo_all(journal, self):
+            self.log.info("What had been begun was undone")
+
+
+def new_session(
+    drush_dir: Path, plugins: Plugins, *, sinks: Iterable[Sink] = (), options: Mapping[str, PhpValue] | None = None
+) -> Session:
+    """A session on the contexts in ``drush_dir``; ``options`` win over those of its ``drushrc.php``."""
+    catalog = Catalog.from_plugins(plugins)
+    home = drush_dir / "drushrc.php"
+    known = read_drushrc(home) if home.exists() else {}
+    return Session(
+        store=ContextStore(drush_dir, catalog),
+        plugins=plugins,
+        catalog=catalog,
+        log=TaskLog(sinks),
+        options={**known, **(options or {})},
+    )

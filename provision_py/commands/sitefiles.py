@@ -1,0 +1,137 @@
+"""The files of a site outside Drupal's own: folders, settings.php, sites.php, the client's link, the vhost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Site
+from provision_py.drupal import layout
+from provision_py.drupal.model import CodeBase, Credentials
+from provision_py.drupal.settings import SettingsData, hash_salt_in, new_hash_salt, render_settings
+from provision_py.errors import HostError
+from provision_py.php.sitesphp import read_sites_php, update_sites_php
+from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout, SetAccess
+from provision_py.system.configfile import ConfigFile
+from provision_py.system.locks import FileLock
+
+_SETTINGS_MODE = 0o440
+_LOCAL_SETTINGS = "<?php # local settings.php\n"
+
+
+@dataclass(frozen=True)
+class SiteFiles:
+    """Puts a site's files in place, step by step, on the hub and on its web servers."""
+
+    session: Session
+    site: Site
+    code: CodeBase
+    credentials: Credentials
+
+    @property
+    def web_group(self) -> str:
+        """The group through which web servers read a site: the master's, for every site."""
+        return str(self.session.master.properties.get("web_group") or "www-data")
+
+    def write_settings(self) -> None:
+        """Folders, settings.php, local.settings.php and the aliases in sites.php."""
+        hub = self.session.master.name
+        directories = layout.site_directories(self.code, self.site.uri, self.web_group)
+        self.session.run(
+            EnsureDirectories(hub, directories, description="Make the folders of the site"),
+            ApplyFiles(hub, self.settings_files(), description="Write the settings"),
+        )
+        # Sites of one platform are worked on side by side, and the file is theirs together.
+        with FileLock(self.session.state / "locks" / f"sites-php-{self.site.platform.name}"):
+            self.session.run(ApplyFiles(hub, self.sites_php(), description="Write the names of sites"))
+
+    def settings_files(self) -> list[ConfigFile]:
+        group = self.web_group
+        files = [
+            ConfigFile(f"{self.site.site_path}/settings.php", self.settings(), _SETTINGS_MODE, group, sensitive=True)
+        ]
+        if self.session.flag("provision_create_local_settings_file", True):
+            path = f"{self.site.site_path}/local.settings.php"
+            files.append(ConfigFile(path, _LOCAL_SETTINGS, _SETTINGS_MODE, group, only_if_missing=True))
+        return files
+
+    def settings(self) -> str:
+        """The text of settings.php."""
+        site, code = self.site, self.code
+        cloaked = self.session.flag("provision_db_cloaking", self.session.http(site.web_server).cloaks_credentials)
+        return render_settings(
+            SettingsData(
+                uri=site.uri,
+                docroot=code.docroot,
+                major=code.major,
+                core_version=code.version,
+                profile=site.profile,
+                include_path=site.master.include_path,
+                enabled=site.enabled,
+                aliases=site.aliases,
+                redirection=site.redirection,
+                credentials=None if cloaked else self.credentials,
+                utf8mb4=bool(site.db_server.properties.get("utf8mb4_is_supported")),
+                hash_salt=self._hash_salt() if code.major >= 8 else "",
+                subdirs=any("/" in alias for alias in site.aliases),
+                extra=self.session.plugins.settings_extra(site),
+            )
+        )
+
+    def _hash_salt(self) -> str:
+        """The site's salt as it is: a new one would make every link and token that was given out invalid."""
+        path = Path(f"{self.site.site_path}/settings.php")
+        try:
+            known = hash_salt_in(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        except FileNotFoundError:
+            known = None
+        except OSError as error:
+            raise HostError(
+                f"The settings of the site cannot be read: {error.strerror}",
+                where=str(path),
+                hint="Give the file to the aegir user",
+            ) from error
+        return known or new_hash_salt()
+
+    def sites_php(self) -> list[ConfigFile]:
+        """The platform's sites.php with this site's aliases and without those that it has no longer."""
+        path = Path(f"{self.code.docroot}/sites/sites.php")
+        former = {name: None for name, folder in read_sites_php(path).items() if folder == self.site.uri}
+        wanted = {alias: self.site.uri for alias in self.site.aliases if not alias.startswith("*.")}
+        text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+        if not former and not wanted and text:
+            return []
+        return [ConfigFile(str(path), update_sites_php(text, {**former, **wanted}, str(path)))]
+
+    def set_modes(self) -> None:
+        """Modes again, where Drupal's installer has changed them."""
+        hub = self.session.master.name
+        directories = layout.site_directories(self.code, self.site.uri, self.web_group)
+        files = layout.site_files(self.code, self.site.uri, self.web_group)
+        self.session.run(
+            EnsureDirectories(hub, directories, description="Set the modes of the site's folders"),
+            SetAccess(hub, [(file.path, file.mode, file.group) for file in files]),
+        )
+
+    def make_client_link(self) -> None:
+        """The link to the site in its client's folder."""
+        if not self.site.client_name:
+            return
+        root, client = self.session.master.aegir_root, self.site.client_name
+        self.session.run(
+            EnsureDirectories(
+                self.session.master.name,
+                [layout.client_directory(root, client)],
+                [layout.client_link(root, client, self.code, self.site.uri)],
+                description="Make the client's link to the site",
+            )
+        )
+
+    def roll_out(self) -> None:
+        """The vhost on every web server of the site."""
+        for member in self.session.http(self.site.web_server).config_servers():
+            service = self.session.http(member)
+            extra = "\n".join(self.session.plugins.vhost_extra(self.site, member))
+            files = service.site_files(self.site, self.credentials, extra_config=extra)
+            self.session.run(Rollout(member.name, files, service.test_command(), service.reload_command()))

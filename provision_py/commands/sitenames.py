@@ -1,0 +1,51 @@
+"""Is a new site's name free?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Site
+from provision_py.errors import ContextError
+from provision_py.php.values import as_strings
+
+
+def check_name_is_free(session: Session, site: Site) -> None:
+    """Refuse to install over a site: on this platform, on another one, or behind another site's alias.
+
+    Two sites of one name on one web server would make one of them unreachable, and which one is chance. Raises
+    ContextError.
+    """
+    if Path(f"{site.site_path}/settings.php").exists():
+        raise ContextError(
+            f"{site.uri} is installed already",
+            where=f"{site.site_path}/settings.php",
+            hint="Verify the site, or delete it first; nothing was changed",
+            code="PROVISION_SITE_INSTALLED",
+        )
+    names = {site.uri, *site.aliases}
+    for other, uri, aliases in _other_sites(session):
+        if other == site.name or (uri == site.uri and other in site.drush_aliases):
+            continue
+        taken = sorted(names & {uri, *aliases})
+        if taken and _exists(session, other):
+            raise ContextError(
+                f"The name {taken[0]} belongs to @{other}",
+                where=f"@{site.name}",
+                hint="Choose another name, or remove it from that site first; nothing was changed",
+                code="PROVISION_NAME_TAKEN",
+            )
+
+
+def _exists(session: Session, name: str) -> bool:
+    """Whether that site is really there; a failed install leaves only its alias file."""
+    record = session.store.record(name)
+    return Path(f"{record.get('site_path') or ''}/settings.php").exists()
+
+
+def _other_sites(session: Session) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Name, host name and aliases of every site on record; files that cannot be read cannot take a name."""
+    for name in session.store.names_of("site", problems=[]):
+        record = session.store.record(name)
+        yield name, str(record.get("uri") or ""), as_strings(record.get("aliases"))

@@ -1,0 +1,71 @@
+"""Steps that make whole folders: code that a tool builds, and the folder of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision_py.drupal.toolrun import ToolRun
+from provision_py.errors import DrupalError, ProcessError
+from provision_py.steps.step import Note, Record, World, undoes
+
+#: A platform build fetches much; longer than this it hangs. Seconds.
+BUILD_TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True)
+class BuildTree:
+    """Run a tool that builds code. Undo removes ``root`` when it was not there before; None: nothing to remove."""
+
+    server: str
+    root: str | None
+    call: ToolRun
+    code: str
+    description: str
+    kind: str = "new-tree"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        return _new_tree(world, self.server, self.root)
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        host = world.host(self.server)
+        world.log.info(f"{self.description}: {self.call.reason}", host=host.name)
+        try:
+            host.run(self.call.argv, cwd=self.call.cwd, timeout=BUILD_TIMEOUT, on_line=world.log.notice)
+        except ProcessError as error:
+            raise DrupalError(
+                f"{self.description}: {error.what}",
+                where=error.where,
+                hint="Run the command by hand to see what it lacks, then verify the platform again",
+                code=self.code,
+            ) from error
+        world.log.success(f"{self.description}: done", host=host.name)
+
+
+@dataclass(frozen=True)
+class OwnTree:
+    """Take charge of a folder that later steps and Drupal fill. Undo removes it, unless it was there before."""
+
+    server: str
+    path: str
+    description: str = "Make the folder of the site"
+    kind: str = "new-tree"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        return _new_tree(world, self.server, self.path)
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        """The folder is made by the step that knows its mode."""
+
+
+def _new_tree(world: World, server: str, path: str | None) -> Record:
+    existed = path is None or world.host(server).stat(path) is not None
+    return {"server": server, "path": path, "existed": existed}
+
+
+@undoes("new-tree")
+def undo_new_tree(world: World, record: Mapping[str, Any]) -> None:
+    if not record["existed"]:
+        world.host(record["server"]).remove_tree(record["path"])

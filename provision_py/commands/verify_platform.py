@@ -1,0 +1,89 @@
+"""Verify of a platform: its code is built where it must be, its packages are known, its web servers serve it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provision_py.commands.session import Session
+from provision_py.commands.treesteps import BuildTree
+from provision_py.contexts.model import Platform
+from provision_py.drupal import composer
+from provision_py.drupal.codebase import check_sites_folder, detect
+from provision_py.drupal.layout import platform_directories
+from provision_py.drupal.makefile import make_platform
+from provision_py.drupal.model import CodeBase
+from provision_py.drupal.package_options import platform_options
+from provision_py.drupal.platform_packages import platform_packages, sites
+from provision_py.hostmaster.outcome import Outcome
+from provision_py.php.render import render_platform_drushrc
+from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout
+from provision_py.system.configfile import ConfigFile
+
+_DRUSHRC_MODE = 0o444
+
+
+@dataclass(frozen=True)
+class PlatformCode:
+    """A platform with the code base that was found at its root."""
+
+    platform: Platform
+    code: CodeBase
+
+
+def verify_platform(session: Session, platform: Platform) -> Outcome:
+    """Build missing code, read what is there, and let the web servers of the platform serve it.
+
+    Raises DrupalError when there is no usable code base; then nothing is left behind.
+    """
+    _build(session, platform)
+    code = detect(platform.root)
+    check_sites_folder(code)
+    session.log.info(f"Drupal {code.version} in {code.docroot}")
+    cache = session.package_cache(f"{platform.name}.packages")
+    packages, warnings = platform_packages(code, cache=cache)
+    for warning in warnings:
+        session.log.notice(warning)
+    found = sites(code)
+    drushrc = render_platform_drushrc(platform_options(packages, found))
+    hub = session.master.name
+    session.run(
+        EnsureDirectories(hub, platform_directories(code), description="Make the folders of the platform"),
+        ApplyFiles(
+            hub,
+            [ConfigFile(f"{code.docroot}/sites/all/drush/drushrc.php", drushrc, _DRUSHRC_MODE)],
+            description="Write what drush knows of the platform",
+        ),
+    )
+    roll_out_platform(session, PlatformCode(platform, code))
+    session.save_package_cache(cache)
+    count = len({(package.kind, package.short_name) for package in packages.base})
+    session.log.success(f"@{platform.name} is verified: {count} packages, {len(found)} sites")
+    return Outcome(platform_packages=packages, sites=found)
+
+
+def _build(session: Session, platform: Platform) -> None:
+    """Run drush make or composer where the platform needs it."""
+    call = make_platform(platform.makefile, platform.root, working_copy=platform.make_working_copy)
+    if call is not None:
+        session.run(BuildTree(session.master.name, platform.root, call, "DRUSH_MAKE_FAILED", "Build the platform"))
+    if not session.flag("provision_composer_install_platforms", True):
+        return
+    repo_path = platform.extra.get("repo_path")
+    call = composer.composer_install(
+        platform.root,
+        str(repo_path) if repo_path else None,
+        always=session.flag("provision_composer_install_platforms_verify_always", False),
+        command=session.text("provision_composer_install_command") or composer.COMMAND,
+    )
+    if call is not None:
+        what = "Install the platform's packages with composer"
+        session.run(BuildTree(session.master.name, None, call, "PROVISION_COMPOSER", what))
+
+
+def roll_out_platform(session: Session, found: PlatformCode) -> None:
+    """Configuration of the platform on every web server that serves it."""
+    for member in session.http(found.platform.web_server).config_servers():
+        service = session.http(member)
+        extra = "\n".join(session.plugins.platform_extra(found.platform, member))
+        files = service.platform_files(found.platform, found.code, extra_config=extra)
+        session.run(Rollout(member.name, files, service.test_command(), service.reload_command()))

@@ -1,0 +1,73 @@
+"""Verify of a server: its folders, its database service, its web service."""
+
+from __future__ import annotations
+
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Server
+from provision_py.hostmaster.outcome import Outcome
+from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout
+from provision_py.system.configfile import ConfigFile, Directory
+
+_GLOBAL_INC = "<?php # global settings.php\n"
+
+
+def verify_server(session: Session, server: Server) -> Outcome:
+    """Make the server's folders, check its database service, write and load its web service's configuration.
+
+    Raises ServiceError, DatabaseError or HostError; then everything is as it was.
+    """
+    hub = session.master.name
+    session.run(EnsureDirectories(hub, server_directories(server), description="Make the folders of the server"))
+    if server.is_master:
+        session.run(ApplyFiles(hub, [_global_inc(server)], description="Make the file for global settings"))
+    if "db" in server.service_types:
+        verify_database_service(session, server)
+    if "http" in server.service_types:
+        verify_web_service(session, server)
+    session.log.success(f"@{server.name} is verified")
+    return Outcome()
+
+
+def server_directories(server: Server) -> list[Directory]:
+    """Folders below the aegir root (platform/verify.provision.inc; backend.md, Aegir root)."""
+    root = server.aegir_root
+    directories = [
+        Directory(f"{root}/config", 0o711),
+        Directory(server.config_path, 0o711),
+        Directory(server.clients_path, 0o711),
+    ]
+    if server.is_master:
+        directories += [Directory(server.backup_path, 0o700), Directory(server.include_path, 0o711)]
+    return directories
+
+
+def _global_inc(server: Server) -> ConfigFile:
+    return ConfigFile(f"{server.include_path}/global.inc", _GLOBAL_INC, only_if_missing=True)
+
+
+def verify_database_service(session: Session, server: Server) -> None:
+    """Log in, try what installing a site needs, and keep what was learned about the character set."""
+    db = session.db(server)
+    found = db.check()
+    session.log.success(f"The database server ({found.version}) can make databases and users")
+    if not found.utf8mb4:
+        session.log.warning("The database server does not support utf8mb4: characters such as emoji are lost")
+    if server.properties.get("utf8mb4_is_supported") != found.utf8mb4:
+        session.store.save(server.name, {"utf8mb4_is_supported": found.utf8mb4})
+
+
+def verify_web_service(session: Session, server: Server) -> None:
+    """Write the main configuration of every member and load it."""
+    for member in session.http(server).config_servers():
+        service = session.http(session.learn(member, "http"))
+        extra = "\n".join(session.plugins.server_extra(service.server))
+        files = service.server_files(extra_config=extra)
+        session.run(
+            EnsureDirectories(
+                member.name,
+                service.server_directories(),
+                service.server_links(),
+                description="Make the folders of the web server",
+            ),
+            Rollout(member.name, files, service.test_command(), service.reload_command()),
+        )

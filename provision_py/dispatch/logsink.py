@@ -1,0 +1,29 @@
+"""Sends a task's log to the front end's table, row by row, as it happens."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.tasklogs import TaskLogWriter
+from provision_py.hostmaster.tasks import TaskRecord
+from provision_py.tasklog import LogEntry
+
+
+class HostmasterSink:
+    """Writes each entry to the run's revision, on a connection of its own, so that a page can poll it at once."""
+
+    def __init__(self, db: Database, task: TaskRecord) -> None:
+        self._db = db.sibling()
+        self._writer = TaskLogWriter(self._db, task.vid, task.nid)
+
+    def write(self, entry: LogEntry) -> None:
+        self._writer.write(entry.type, entry.text, entry.error, entry.time)
+
+    def __enter__(self) -> HostmasterSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()

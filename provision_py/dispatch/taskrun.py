@@ -1,0 +1,146 @@
+"""One run of one queued task: claim, save the context, run the command, write the outcome back.
+
+The order of what the front end sees is that of the original (hosting: task.hosting.inc): a new revision with status
+*processing*, log rows as they come, the results, the duration, and at last the status that follows from the log.
+The results, the duration and the mark that says so are one transaction; the journal of the command is closed after
+it. So a run that is killed is either undone as a whole or accepted as a whole, never half of each.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+
+from provision_py.commands.invoke import run_command
+from provision_py.commands.session import Session
+from provision_py.dispatch import contextlocks
+from provision_py.dispatch.logsink import HostmasterSink
+from provision_py.dispatch.workers import Stopped
+from provision_py.errors import ProvisionError, TaskError
+from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.context_options import CommandLine, command_line, context_options
+from provision_py.hostmaster.locks import Heartbeat
+from provision_py.hostmaster.nodes import load_node
+from provision_py.hostmaster.outcome import Outcome
+from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish
+from provision_py.hostmaster.writeback import apply_failure, apply_success
+from provision_py.tasklog import LogEntry
+
+#: How long a task waits for other tasks on its object and what that stands on, in seconds.
+LOCK_TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended: ``status`` as the front end stores it (1 success, 2 error, 3 warning)."""
+
+    task: TaskRecord
+    status: int
+    seconds: float
+
+
+def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -> Finished:
+    """Run the task with node ``nid``.
+
+    Raises TaskError (nothing was written) when it is not there, not queued, or taken by another runner. Whatever goes
+    wrong afterwards ends in the task's log and status.
+    """
+    with Heartbeat(db, nid) as heartbeat:
+        task = claim_task(db, nid, now=int(time.time()), force=force)
+        started = time.monotonic()
+        with HostmasterSink(db, task) as sink:
+            session.log.add_sink(sink)
+            try:
+                _run_claimed(session, db, task, heartbeat, started)
+            finally:
+                session.log.remove_sink(sink)
+        return Finished(task, finish(db, task), time.monotonic() - started)
+
+
+def _run_claimed(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float) -> None:
+    session.log.entry(LogEntry("queue", f"Run of the task has begun: {task.title}"))
+    try:
+        _run(session, db, task, heartbeat, started)
+    except ProvisionError as error:
+        session.log.error(error)
+        _write_failure(session, db, task, started)
+    except Stopped:
+        session.log.error(
+            ProvisionError("The task was stopped from outside", hint="Run it again", code="PROVISION_STOPPED")
+        )
+        _write_failure(session, db, task, started)
+        finish(db, task)
+        raise
+    except Exception as error:
+        _log_defect(session, error)
+        _write_failure(session, db, task, started)
+
+
+def _run(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float) -> None:
+    call = command_line(db, task)
+    if call.saves_context:
+        save_context(session, db, task)
+    if call.context is None:
+        raise TaskError(f"What the task is about has been deleted: {task.title}", code="PROVISION_MISSING_CONTEXT")
+    context = session.store.load(call.context)
+    locks = contextlocks.locks_for(context)
+    with (
+        contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT),
+        session.journaled(call.command, call.context, task=task.nid, run=heartbeat.value),
+    ):
+        outcome = run_command(session, call.command, context, call.arguments, call.options)
+        _write_success(session, db, task, call, outcome, heartbeat, started)
+
+
+def save_context(session: Session, db: Database, task: TaskRecord) -> None:
+    """Push the front end's values of the task's object down into its alias file."""
+    name, options = context_options(db, task.rid)
+    session.store.save(name, options)
+    session.log.info(f"Stored the context @{name}")
+
+
+def _write_success(
+    session: Session,
+    db: Database,
+    task: TaskRecord,
+    call: CommandLine,
+    outcome: Outcome,
+    heartbeat: Heartbeat,
+    started: float,
+) -> None:
+    now = int(time.time())
+
+    def write() -> list[tuple[str, str]]:
+        end_run(db, task, time.monotonic() - started)
+        lines = apply_success(db, task, call.object_type, outcome, now=now)
+        heartbeat.mark_accepted(db)
+        return lines
+
+    for kind, message in db.retrying(write):
+        session.log.entry(LogEntry(kind, message))
+
+
+def _write_failure(session: Session, db: Database, task: TaskRecord, started: float) -> None:
+    codes = tuple(session.log.error_codes)
+    now = int(time.time())
+
+    def write() -> None:
+        end_run(db, task, time.monotonic() - started)
+        apply_failure(db, task, load_node(db, task.rid).type, codes, now=now)
+
+    db.retrying(write)
+
+
+def _log_defect(session: Session, error: Exception) -> None:
+    """An exception that is none of ours is a defect of provision-py: say so, with the place, never with values."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " < ".join(f"{f.filename.rsplit('provision_py/', 1)[-1]}:{f.lineno}" for f in reversed(frames))
+    session.log.error(
+        ProvisionError(
+            f"provision-py failed unexpectedly: {type(error).__name__}",
+            where=places,
+            hint="This is a defect of provision-py; report it with these places",
+            code="PROVISION_INTERNAL",
+        )
+    )

@@ -1,0 +1,108 @@
+"""Runs of tasks side by side, each in a process of its own.
+
+The parent only watches: it forks a worker per task (everything is imported already, so a worker starts in
+milliseconds), and looks after what a worker leaves that dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+
+class Stopped(BaseException):
+    """The process was asked to end (SIGTERM, SIGINT, SIGHUP). Not an Exception: nothing may swallow it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Turn the signals that end a process into :class:`Stopped`, so that what was begun is undone first.
+
+    A second signal does not interrupt the undoing; SIGKILL does, and then the next start undoes.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+    former = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass
+class Workers:
+    """Up to ``limit`` worker processes at once. ``work`` gets an item and returns the worker's exit status."""
+
+    limit: int
+    work: Callable[[int], int]
+    on_death: Callable[[int, int], None]
+    _running: dict[int, int] = field(default_factory=dict)
+    results: dict[int, int] = field(default_factory=dict)
+
+    def start(self, item: int) -> None:
+        """Start a worker for ``item``; waits for a free place first."""
+        while len(self._running) >= self.limit:
+            self.wait_for_one()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(self._child(item))
+        self._running[pid] = item
+
+    def _child(self, item: int) -> int:
+        try:
+            with stopping_on_signals():
+                status = self.work(item)
+        except Stopped as stopped:
+            status = 128 + stopped.number
+        except BaseException:
+            traceback.print_exc()
+            status = 70
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return status
+
+    @property
+    def running(self) -> int:
+        """How many workers are at work."""
+        return len(self._running)
+
+    def wait_for_one(self) -> None:
+        """Wait until a worker ends; one that was killed is reported to ``on_death`` (item, signal)."""
+        pid, raw = os.wait()
+        if pid not in self._running:
+            return
+        item = self._running.pop(pid)
+        status = os.waitstatus_to_exitcode(raw)
+        self.results[item] = status
+        if status < 0:
+            self.on_death(item, -status)
+
+    def wait_for_all(self) -> None:
+        while self._running:
+            self.wait_for_one()
+
+    def stop(self) -> None:
+        """Ask all workers to end, and wait until they have undone what they had begun."""
+        for pid in self._running:
+            os.kill(pid, signal.SIGTERM)
+        self.wait_for_all()
