@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""How long a platform with many info files takes to scan: at first, again, and after one file changed.
+
+Run it by itself: ``python tests/bench/bench_platform_scan.py [--files 2000] [--keep FOLDER]``. It makes code bases
+in the shapes of Drupal 7 and Drupal 10 in a temporary folder and prints one line of JSON per shape. "Cold" means
+that no cache file exists; the system's own file cache is warm throughout. The exit status is 1 when the scan with
+a cache takes longer than 0.3 s per 2,000 files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from provision_py.drupal.codebase import detect
+from provision_py.drupal.platform_packages import platform_packages
+from provision_py.drupal.scan import SETTLED_NS, ScanCache
+
+LIMIT = 0.3
+"""Seconds that a scan with a cache may take per 2,000 info files."""
+
+INFO_7 = """name = Module {n}
+description = "What module number {n} is for; a sentence of common length, as people write them."
+package = Group {group}
+version = "7.x-1.{n}"
+core = 7.x
+dependencies[] = system
+dependencies[] = module_{before}
+files[] = module_{n}.module
+files[] = includes/module_{n}.inc
+stylesheets[all][] = css/module_{n}.css
+configure = admin/config/module_{n}
+project = "module_{n}"
+datestamp = "14000{n:05}"
+"""
+INFO_10 = """name: 'Module {n}'
+type: module
+description: 'What module number {n} is for; a sentence of common length, as people write them.'
+package: 'Group {group}'
+core_version_requirement: ^9.4 || ^10
+dependencies:
+  - drupal:system
+  - drupal:module_{before}
+configure: module_{n}.settings
+php: 8.1
+
+# Information added by Drupal.org packaging script on 2023-10-11
+version: '1.{n}.0'
+project: 'module_{n}'
+datestamp: 1697000000
+"""
+INSTALL = "<?php\n" + "\n".join(
+    f"/** Change {k}. */\nfunction MODULE_update_{{base}}{k:03}() {{\n  return t('Done.');\n}}\n" for k in range(1, 9)
+)
+
+
+def make(root: Path, major: int, files: int) -> None:
+    """A code base with ``files`` modules, every third with updates, each with folders of other files around it."""
+    if major < 8:
+        write(root / "includes/bootstrap.inc", "<?php\ndefine('VERSION', '7.105');\n")
+        modules, template, suffix = root / "sites/all/modules", INFO_7, ".info"
+    else:
+        write(root / "core/lib/Drupal.php", "<?php\nclass Drupal {\n  const VERSION = '10.3.6';\n}\n")
+        modules, template, suffix = root / "modules/contrib", INFO_10, ".info.yml"
+    write(root / "index.php", "<?php\n")
+    for n in range(files):
+        name = f"module_{n}"
+        folder = modules / f"module_{n - n % 4}" / ("modules" if n % 4 else "") / (name if n % 4 else "")
+        write(folder / f"{name}{suffix}", template.format(n=n, group=n % 40, before=max(0, n - 1)))
+        write(folder / f"{name}.module", "<?php\n")
+        if n % 3 == 0:
+            write(folder / f"{name}.install", INSTALL.replace("MODULE", name).replace("{base}", str(major)))
+        for other in (
+            "css/a.css",
+            "js/a.js",
+            "src/Controller/A.php",
+            "src/Form/B.php",
+            "config/install/a.settings.yml",
+        ):
+            write(folder / other, "")
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def scan(root: Path, cache_path: Path) -> tuple[float, int]:
+    """Seconds for detection, scan and saving, and how many modules were found."""
+    started = time.perf_counter()
+    cache = ScanCache.open(str(cache_path))
+    packages, _warnings = platform_packages(detect(str(root)), cache=cache)
+    problem = cache.save()
+    seconds = time.perf_counter() - started
+    if problem:
+        raise SystemExit(problem)
+    return seconds, sum(package.kind == "modules" for package in packages.base)
+
+
+def measure(folder: Path, major: int, files: int) -> dict[str, float | int | str]:
+    root, cache_path = folder / f"d{major}", folder / f"d{major}.json"
+    make(root, major, files)
+    time.sleep(SETTLED_NS / 1e9 + 0.1)  # files that changed just now are not remembered
+    first, found = scan(root, cache_path)
+    if found != files:
+        raise SystemExit(f"{found} modules found instead of {files}")
+    again = min(scan(root, cache_path)[0] for _ in range(3))
+    one = next(root.rglob("module_7.info*"))
+    one.write_text(one.read_text())
+    changed, _found = scan(root, cache_path)
+    return {
+        "shape": f"drupal {major}",
+        "info_files": files,
+        "first_s": round(first, 3),
+        "again_s": round(again, 3),
+        "one_changed_s": round(changed, 3),
+        "ratio": round(first / again, 1),
+        "cache_bytes": cache_path.stat().st_size,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=2000, help="info files per code base")
+    parser.add_argument("--keep", type=Path, help="make the code bases in this folder and leave them there")
+    options = parser.parse_args()
+    allowed = LIMIT * max(1.0, options.files / 2000)
+    with tempfile.TemporaryDirectory(prefix="bench-scan-") as temporary:
+        results = [measure(options.keep or Path(temporary), major, options.files) for major in (7, 10)]
+    for result in results:
+        print(json.dumps(result))
+    return int(any(float(result["again_s"]) > allowed for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
