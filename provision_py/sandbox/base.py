@@ -51,9 +51,9 @@ class Accounts:
         return cls(user, user, group, user, False)
 
 
-def free_port() -> int:
+def free_port(prefer: int | None = None) -> int:
     """A TCP port that nobody listens on now. Starters try another one when somebody was quicker."""
-    for port in random.sample(PORTS, 200):
+    for port in [*([prefer] if prefer else []), *random.sample(PORTS, 200)]:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -64,10 +64,10 @@ def free_port() -> int:
     raise HostError("No free TCP port found", where=f"{PORTS.start} to {PORTS.stop}")
 
 
-def start_on_free_port(start: Callable[[int], T | None], attempts: int = 5) -> T:
+def start_on_free_port(start: Callable[[int], T | None], *, prefer: int | None = None, attempts: int = 5) -> T:
     """Call ``start`` with free ports until it succeeds; it gives None when the port turned out to be taken."""
-    for _ in range(attempts):
-        started = start(free_port())
+    for attempt in range(attempts):
+        started = start(free_port(prefer if attempt == 0 else None))
         if started is not None:
             return started
     raise HostError("Every port that was free a moment ago is taken", hint="Try again")

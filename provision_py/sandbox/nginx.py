@@ -40,8 +40,13 @@ class Nginx(WebServer):
         return "\n".join([*lines, ""])
 
 
-def start_nginx(sandbox: Sandbox, *, php_fpm: PhpFpm | None = None, name: str = "nginx") -> Nginx:
-    """Start nginx; ``php_fpm`` is noted for those who write vhosts. Raises MissingProgramError, HostError."""
+def start_nginx(
+    sandbox: Sandbox, *, php_fpm: PhpFpm | None = None, name: str = "nginx", prefer: int | None = None
+) -> Nginx:
+    """Start nginx, on the port ``prefer`` if that is free; ``php_fpm`` is noted for those who write vhosts.
+
+    Raises MissingProgramError, HostError.
+    """
     program = programs.find(programs.NGINX)
     config = sandbox.folder(name)
     sandbox.folder(f"{name}/aegir.d")
@@ -57,7 +62,7 @@ def start_nginx(sandbox: Sandbox, *, php_fpm: PhpFpm | None = None, name: str = 
         sandbox.script(server.control, _control(base))
         return server if start_web_server(server, [*base, "-g", "daemon off;"]) else None
 
-    return start_on_free_port(start)
+    return start_on_free_port(start, prefer=prefer)
 
 
 def _copy_settings(program: str, file: str, config: Path) -> None:

@@ -1,0 +1,201 @@
+"""``make demo``: from nothing to a served site through the front end's task queue, on private servers.
+
+``python -m provision_py.sandbox.demo up [--drupal PATH]`` leaves everything running below ``.sandbox``;
+``… down`` stops it and removes every trace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from provision_py.drupal.codebase import detect
+from provision_py.errors import ProvisionError
+from provision_py.sandbox.base import Sandbox, is_traversable
+from provision_py.sandbox.installation import Installation, Layout, install
+from provision_py.sandbox.mariadb import start_mariadb
+from provision_py.sandbox.nginx import Nginx, start_nginx
+from provision_py.sandbox.phpfpm import start_php_fpm
+from provision_py.sandbox.platforms import make_platform
+from provision_py.sandbox.queue_run import failures, print_table, run_queue
+from provision_py.sandbox.webserver import Response
+
+T = TypeVar("T")
+
+FOLDER = ".sandbox"
+SITE = "site.localhost"
+
+#: Easy to remember; another one is taken when somebody listens there.
+PORT = 8080
+
+FIXTURE_VERSION = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(FOLDER))
+    actions = parser.add_subparsers(dest="action", required=True)
+    up_parser = actions.add_parser("up", help="start the demo and leave it running")
+    up_parser.add_argument(
+        "--drupal", type=Path, help="a Drupal code base, which is copied, in place of the small one"
+    )
+    actions.add_parser("down", help="stop the demo and remove every trace")
+    options = parser.parse_args(arguments)
+    try:
+        if options.action == "down":
+            return down(options.folder)
+        return up(options.folder, options.drupal)
+    except ProvisionError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+
+
+def up(folder: Path, drupal: Path | None) -> int:
+    """Start the servers, queue a server, a platform and a site, run the queue, fetch the site's page.
+
+    0 when every task ended well and the page is there, else 1. Everything stays up, unless it could not be started.
+    """
+    if drupal is not None:
+        check_code_base(drupal)
+    down(folder, quiet=True)
+    sandbox = make_sandbox(folder)
+    try:
+        installation, nginx = start(sandbox)
+        queue(installation, code_base(installation.home, drupal))
+    except BaseException:
+        down(folder, quiet=True)
+        raise
+    front_end = installation.front_end
+    seconds = run_queue(installation)
+    tasks = front_end.tasks()
+    front_end.close()
+    page = front_page(nginx)
+    print()
+    print_table(tasks, seconds)
+    print()
+    report(page, nginx)
+    return 0 if not failures(tasks) and page is not None and page.status == 200 else 1
+
+
+def down(folder: Path, *, quiet: bool = False) -> int:
+    """Stop what :func:`up` has started in ``folder`` and remove it."""
+    path = folder.resolve()
+    if path.is_dir():
+        Sandbox.open(path).remove()
+    elif not quiet:
+        print("There is no demo.")
+    if folder.is_symlink():
+        folder.unlink()
+    if not quiet and not folder.exists():
+        print("The demo is gone.")
+    return 0
+
+
+def make_sandbox(folder: Path) -> Sandbox:
+    """The sandbox in ``folder``; where accounts of the servers cannot reach that, elsewhere with a link to it."""
+    folder = folder.absolute()
+    plain = re.fullmatch(r"[A-Za-z0-9._/+-]+", str(folder)) is not None
+    if plain and (os.geteuid() != 0 or is_traversable(folder.parent)):
+        return Sandbox.create(folder, keep=True)
+    elsewhere = Path(tempfile.mkdtemp(prefix="provision-py-demo-"))
+    folder.symlink_to(elsewhere)
+    return Sandbox.create(elsewhere, keep=True)
+
+
+def start(sandbox: Sandbox) -> tuple[Installation, Nginx]:
+    print(f"Starting private servers in {sandbox.path}")
+    database = timed("MariaDB", lambda: start_mariadb(sandbox))
+    php_fpm = timed("php-fpm", lambda: start_php_fpm(sandbox))
+    nginx = timed("nginx", lambda: start_nginx(sandbox, php_fpm=php_fpm, prefer=PORT))
+    home = sandbox.folder("aegir", mode=0o711)
+    installation = timed("front end", lambda: install(Layout(home), database, nginx))
+    nginx.serve(home)
+    return installation, nginx
+
+
+def queue(installation: Installation, root: Path) -> None:
+    """What an administrator does on the front end's pages."""
+    front_end = installation.front_end
+    with front_end.db.transaction():
+        front_end.queue_task(front_end.web_server, "verify")
+        front_end.queue_task(front_end.db_server, "verify")
+        platform = front_end.add_platform("Demo", str(root), front_end.web_server)
+        front_end.add_site(SITE, platform, front_end.db_server)
+    print(f"\nQueued: two servers, the platform {root.name} and the site {SITE}\n")
+
+
+def check_code_base(path: Path) -> None:
+    """Raises DrupalError when there is no Drupal at ``path``."""
+    detect(str(path.resolve()))
+
+
+def code_base(home: Path, drupal: Path | None) -> Path:
+    """The platform's folder: a copy of somebody's code, or the small Drupal look-alike of the tests."""
+    if drupal is None:
+        root = home / "platforms" / f"drupal{FIXTURE_VERSION}"
+        timed("small platform", lambda: make_platform(root, FIXTURE_VERSION))
+        return root
+    root = home / "platforms" / re.sub(r"[^A-Za-z0-9._-]+", "-", drupal.resolve().name)
+    print(f"  copying {drupal}; nothing is written there")
+    timed("copy", lambda: copy_code(drupal.resolve(), root))
+    return root
+
+
+def copy_code(source: Path, target: Path) -> None:
+    """Copy a code base without the sites that it may hold."""
+
+    def other_sites(folder: str, names: list[str]) -> list[str]:
+        here = Path(folder)
+        if here.name != "sites" or not (here.parent / "index.php").exists():
+            return []
+        return [name for name in names if name not in ("all", "default") and (here / name).is_dir()]
+
+    shutil.copytree(source, target, symlinks=True, ignore=other_sites)
+    for path in target.rglob("sites/default/settings.php"):
+        path.parent.chmod(0o755)
+        path.unlink()
+
+
+def front_page(nginx: Nginx) -> Response | None:
+    try:
+        return nginx.fetch("/", host=f"{SITE}:{nginx.port}")
+    except OSError:
+        return None
+
+
+def report(page: Response | None, nginx: Nginx) -> None:
+    address = f"http://{SITE}:{nginx.port}/"
+    if page is None:
+        print(f"{address} gives no answer")
+        return
+    title = re.search(r"<title>(.*?)</title>", page.text, re.DOTALL)
+    words = " ".join(title.group(1).split()) if title else f"{len(page.body)} bytes"
+    print(f"{address} answers {page.status}: {words}")
+    if page.status == 200:
+        print("Open it in a browser. Remove everything with: make demo-down")
+
+
+def timed(name: str, work: Callable[[], T]) -> T:
+    with _seconds() as seconds:
+        result = work()
+    print(f"  {name:<16} {seconds():5.1f} s")
+    return result
+
+
+@contextmanager
+def _seconds() -> Iterator[Callable[[], float]]:
+    begun = time.monotonic()
+    yield lambda: time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    sys.exit(main())
