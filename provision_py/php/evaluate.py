@@ -151,7 +151,7 @@ def _answer(data: bytes, file: str, status: int) -> dict[str, PhpValue]:
         raise PhpSyntaxError(f"PHP syntax error: {message}", where=where, hint="Mend the file.")
     if kind == "exception" and source == "Command line code":
         raise PhpDataError("The file holds a value that is no data", where=file, hint=message)
-    raise PhpDataError(f"PHP cannot evaluate the file: {message}", where=where)
+    raise PhpDataError(f"PHP cannot evaluate the file: {message}", where=where, hint="Mend the file.")
 
 
 def _without_content(message: str) -> str:

@@ -60,6 +60,7 @@ class Expressions:
     def __init__(self, lexer: Lexer, variables: dict[str, PhpValue]) -> None:
         self.lexer = lexer
         self.variables = variables
+        self.began = 0  # where the statement being read begins
 
     def expression(self) -> PhpValue:
         value, added = self._sum()
@@ -115,7 +116,8 @@ class Expressions:
         if allowed:
             return self.lexer.not_plain(token.start)
         if token.kind == "end":
-            return self.lexer.error("the file ends within a statement", token.start)
+            line = self.lexer.line(self.began)
+            return self.lexer.error(f"the file ends within the statement that begins on line {line}", token.start)
         # Names and strings are not shown: they may be part of a password with a wrong quote.
         shown = f"'{token.value}'" if token.kind == "op" else {"template": "string"}.get(token.kind, token.kind)
         return self.lexer.error(f"unexpected {shown}", token.start)

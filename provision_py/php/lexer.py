@@ -17,7 +17,9 @@ from provision_py.php.strings import (
     unindent,
 )
 
-IDENTIFIER = r"[A-Za-z_\x80-\U0010FFFF][A-Za-z0-9_\x80-\U0010FFFF]*+"
+# Letters, digits, "_" and everything beyond ASCII, written as what is not: ranges up to U+10FFFF compile slowly.
+_IDENTIFIER_PART = r"[^\x00-/:-@\[-^`{-\x7f]"
+IDENTIFIER = rf"[^\x00-@\[-^`{{-\x7f]{_IDENTIFIER_PART}*+"
 _LNUM = r"[0-9]++(?:_[0-9]++)*+"
 _OPERATORS = (
     r"===|!==|<=>|\*\*=|\.\.\.|<<=|>>=|\?\?=|\?->"
@@ -199,7 +201,7 @@ class Lexer:
     def _read_heredoc(self, match: re.Match[str]) -> Token:
         mark = match["heredoc"]
         label = mark.strip("'\"")
-        end = re.compile(rf"(?:\r\n|\n|\r)([ \t]*){re.escape(label)}(?![A-Za-z0-9_\x80-\U0010FFFF])")
+        end = re.compile(rf"(?:\r\n|\n|\r)([ \t]*){re.escape(label)}(?!{_IDENTIFIER_PART})")
         body_start = match.end()
         # An empty heredoc ends on its second line: its newline is that of the first.
         found = end.search(self.text, body_start - 1)

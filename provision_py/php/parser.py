@@ -56,16 +56,15 @@ class _Program(Expressions):
         self._highest: dict[int, tuple[PhpArray, int]] = {}  # by id of an array: the array, its last index
 
     def run(self) -> None:
-        start = 0
         try:
             while True:
                 token = self.lexer.next()
-                start = token.start
+                self.began = token.start
                 if token.kind == "end":
                     return
                 self._statement(token)
         except RecursionError:
-            raise self.lexer.not_plain(start) from None
+            raise self.lexer.not_plain(self.began) from None
 
     def _statement(self, token: Token) -> None:
         if token.kind == "variable":

@@ -80,11 +80,11 @@ def _verify(old: str, new: str, wanted: Mapping[str, str | None], file: str) -> 
     """What is plain data must mean what it should; code that computes entries cannot be checked here."""
     try:
         expected = parse(old, file, includes=False).get("sites") or {}
-        found = parse(new, file, includes=False).get("sites") or {}
     except NotPlainError:
         return
     if not isinstance(expected, dict):
         raise PhpDataError("$sites is no array", where=file, hint="Mend the file.")
+    found = parse(new, file, includes=False).get("sites") or {}
     for name, site in wanted.items():
         key = string_key(name)
         if site is None:

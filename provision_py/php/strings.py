@@ -7,7 +7,7 @@ import re
 from provision_py.php.keys import INT_MAX
 
 # What makes a double-quoted string or heredoc more than a literal: "$name", "${name}", "{$name}".
-_INTERPOLATION = re.compile(r"\\.|\$(?=[A-Za-z_{\x80-\U0010FFFF])|\{\$", re.DOTALL)
+_INTERPOLATION = re.compile(r"\\.|\$(?=[^\x00-@\[-^`|-\x7f])|\{\$", re.DOTALL)
 
 _SINGLE = re.compile(r"\\([\\'])")
 _DOUBLE = re.compile(

@@ -1,0 +1,3 @@
+<?php
+$options['mode'] = 0644;
+$options['other'] = 0689;

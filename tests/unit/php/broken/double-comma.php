@@ -1,0 +1,4 @@
+<?php
+$aliases['a'] = array (
+  0 => 'x',,
+);

@@ -1,0 +1,5 @@
+<?php
+$b = <<<EOT
+    first
+  second
+    EOT;

@@ -1,0 +1,2 @@
+<html>
+<body>404</body>

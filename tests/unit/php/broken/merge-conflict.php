@@ -1,0 +1,7 @@
+<?php
+$options['a'] = 'x';
+<<<<<<< HEAD
+$options['b'] = 'y';
+=======
+$options['b'] = 'z';
+>>>>>>> other

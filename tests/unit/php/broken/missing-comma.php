@@ -1,0 +1,5 @@
+<?php
+$aliases['a'] = array (
+  'uri' => 'a.test'
+  'root' => '/srv',
+);

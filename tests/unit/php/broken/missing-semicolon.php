@@ -1,0 +1,3 @@
+<?php
+$options['db_type'] = 'mysql'
+$options['db_host'] = 'localhost';

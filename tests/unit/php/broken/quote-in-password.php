@@ -1,0 +1,4 @@
+<?php
+
+$options['db_passwd'] = 'sec'ret';
+$options['db_name'] = 'x';

@@ -1,0 +1,4 @@
+<?php
+$sites = array (
+  'a.test' => 'b.test',
+));

@@ -1,0 +1,4 @@
+<?php 
+$aliases['a'] = array (
+  'context_type' => 'site',
+  'platform' => '@plat

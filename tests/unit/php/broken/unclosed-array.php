@@ -1,0 +1,7 @@
+<?php 
+$aliases['a'] = array (
+  'context_type' => 'site',
+  'aliases' => 
+  array (
+    0 => 'www.a.test',
+  ),

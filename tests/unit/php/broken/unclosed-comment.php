@@ -1,0 +1,4 @@
+<?php
+$a = 1;
+/* what follows
+$b = 2;

@@ -1,0 +1,3 @@
+<?php
+$sites = [
+  'a.test' => 'b.test';

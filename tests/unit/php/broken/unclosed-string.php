@@ -1,0 +1,3 @@
+<?php
+$options['db_passwd'] = 'secret;
+$options['db_name'] = 'x';

@@ -1,0 +1,4 @@
+<?php
+$sites = [
+  'a.test' => 'b.test',
+);
