@@ -208,6 +208,7 @@ class PublicHttp(HttpService):
             "challenge_path": self.challenge_path,
             "acme_folders": (self.challenge_path,),
             "conf_suffix": self.conf_suffix,
+            "ssl": None,
         }
 
     def site_values(self, site: Site) -> dict[str, object]:

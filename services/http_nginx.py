@@ -73,6 +73,7 @@ class HttpNginx(PublicHttp):
             "php_address": address(self.server),
             "has_gzip_static": bool(self._property("nginx_has_gzip", False)),
             "common_file": self.common_file,
+            "http2": " http2" if self._property("nginx_has_http2", False) else "",
         }
 
     def test_command(self) -> tuple[str, ...] | None:

@@ -50,15 +50,20 @@ Require all granted
 php_flag engine on
 """
 
-_HIDDEN_EVERYWHERE = """
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_HIDDEN_EVERYWHERE = _words("""
     .git/config .git/HEAD .gitignore .env .well-known/.env composer.json composer.lock web.config CHANGELOG.txt
     INSTALL.mysql.txt LICENSE.txt README.md vendor/some/package/readme.html private/notes.html dump.sql
     backup.sql.gz deploy.sh index.php~ index.php.bak modules/CVS/Root sites/README.txt
-""".split()
-_SCRIPTS_HIDDEN_EVERYWHERE = """
+""")
+_SCRIPTS_HIDDEN_EVERYWHERE = _words("""
     vendor/autoload.php phpinfo.php sites/sites.php sites/all/drush/drushrc.php
     sites/default/default.settings.php
-""".split()
+""")
 _PUBLIC_EVERYWHERE = {
     ".well-known/security.txt": "public security.txt",
     ".well-known/acme-challenge/in-code": "public challenge of the code",
@@ -66,49 +71,49 @@ _PUBLIC_EVERYWHERE = {
     "misc/drupal.js": "public js",
 }
 
-_SCRIPTS_7 = """
+_SCRIPTS_7 = _words("""
     index.php cron.php xmlrpc.php install.php update.php authorize.php modules/statistics/statistics.php
-""".split()
-_HIDDEN_7 = """
+""")
+_HIDDEN_7 = _words("""
     modules/system/system.info modules/system/system.module modules/system/system.install
     modules/system/system.test modules/system/README.txt includes/bootstrap.inc includes/bootstrap.inc~
     themes/engines/phptemplate/phptemplate.engine profiles/standard/standard.profile
     sites/all/modules/views/views.po scripts/password-hash.sh scripts/notes.html
-""".split()
-_SCRIPTS_HIDDEN_7 = """
+""")
+_SCRIPTS_HIDDEN_7 = _words("""
     modules/system/page.tpl.php modules/system/system.api.php
-""".split()
+""")
 _PUBLIC_7 = {"modules/system/system.css": "public css"}
 
-_SCRIPTS_10 = """
+_SCRIPTS_10 = _words("""
     index.php update.php core/install.php core/authorize.php core/rebuild.php
     core/modules/statistics/statistics.php
-""".split()
-_HIDDEN_10 = """
+""")
+_HIDDEN_10 = _words("""
     core/includes/bootstrap.inc core/core.services.yml core/modules/system/system.info.yml
     core/modules/system/templates/page.html.twig core/modules/system/README.md core/themes/olivero/olivero.theme
     core/CHANGELOG.txt core/INSTALL.pgsql.txt core/composer.json core/package.json core/node_modules/x/y.js
     ../composer.json ../vendor/autoload.txt
-""".split()
-_SCRIPTS_HIDDEN_10 = """
+""")
+_SCRIPTS_HIDDEN_10 = _words("""
     autoload.php core/lib/Drupal.php
-""".split()
+""")
 _PUBLIC_10 = {
     "core/assets/vendor/jquery/jquery.min.js": "public js",
     "core/misc/drupal.js": "public js",
 }
 
-_SITE_HIDDEN = """
+_SITE_HIDDEN = _words("""
     settings.php~ settings.php.bak settings.php.orig .settings.php.swp services.yml database.sql database.sql.gz
     private/files/secret.pdf private/temp/upload.txt drush/drushrc.txt files/private/secret.pdf
     files/backup_migrate/manual/dump.mysql files/config_abc/sync/system.site.yml files/config_abc/sync/note.txt
     files/php/twig/x.txt files/civicrm/ConfigAndLog/log.txt files/evil.inc
-""".split()
-_SITE_SCRIPTS_HIDDEN = """
+""")
+_SITE_SCRIPTS_HIDDEN = _words("""
     settings.php SETTINGS.PHP local.settings.php drushrc.php services.php files/evil.php files/EVIL.PHP
     files/evil.phtml files/evil.phar files/evil.php5 files/evil.phps files/evil.php.jpg files/index.php
     files/modules/ad/evil.php files/own/evil.php
-""".split()
+""")
 _SITE_PUBLIC = {
     "files/report.pdf": "public report",
     "files/sub/a b.txt": "public text",

@@ -1,0 +1,52 @@
+"""Groups of web servers: they render nothing, they only say which members get what (backend.md 5.2)."""
+
+from __future__ import annotations
+
+from provision_py.contexts.model import Server
+from provision_py.errors import ContextError
+from provision_py.php.values import as_strings
+from provision_py.services.base import HttpService
+
+#: Types of http services that are groups themselves.
+GROUP_TYPES = frozenset({"cluster", "pack"})
+
+
+class HttpGroup(HttpService):
+    """Each member is configured, tested and reloaded by its own http service, which the caller asks."""
+
+    def members_of(self, key: str) -> tuple[Server, ...]:
+        """The members that a property of the group names, in its order, each once.
+
+        Raises ContextError for a member that is not there, offers no http service, or is a group itself.
+        """
+        names = (name.strip().removeprefix("@") for name in as_strings(self.server.properties.get(key)))
+        return tuple(self._member(name, key) for name in dict.fromkeys(names) if name)
+
+    def _member(self, name: str, key: str) -> Server:
+        where = f"@{self.server.name}, key {key}"
+        member = self.server.members.get(name)
+        if member is None:
+            raise ContextError(
+                f"The member @{name} does not exist", where=where, hint="Choose the members of the group anew"
+            )
+        kind = member.service_types.get("http")
+        if kind is None:
+            raise ContextError(
+                f"The member @{name} offers no http service",
+                where=where,
+                hint="Enable one on that server, or take it out of the group",
+            )
+        if kind in GROUP_TYPES:
+            raise ContextError(
+                f"The member @{name} is a group itself ({kind})",
+                where=where,
+                hint="Name that group's own members instead",
+            )
+        return member
+
+    def _some(self, members: tuple[Server, ...], keys: str) -> tuple[Server, ...]:
+        if members:
+            return members
+        raise ContextError(
+            "The group has no members", where=f"@{self.server.name}, key {keys}", hint="Choose its web servers"
+        )
