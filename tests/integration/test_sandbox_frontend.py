@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,13 @@ def added(server: DatabaseServer, front_end: FrontEnd, form: Callable[[], object
 
 
 def _all_rows(server: DatabaseServer, front_end: FrontEnd) -> set[Row]:
-    database = front_end.db.settings.database
     rows: set[Row] = set()
-    for (table,) in server.query("SHOW TABLES", database=database):
-        columns = [str(row[0]) for row in server.query(f"SHOW COLUMNS FROM {quoted(table)}", database=database)]
-        for values in server.query(f"SELECT * FROM {quoted(table)}", database=database):
-            rows.add((table, tuple(zip(columns, values, strict=True))))
+    with closing(server.connect(front_end.db.settings.database)) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW TABLES")
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"SELECT * FROM {quoted(table)}")
+            columns = [str(column[0]) for column in cursor.description]
+            rows.update((table, tuple(zip(columns, values, strict=True))) for values in cursor.fetchall())
     return rows
 
 
