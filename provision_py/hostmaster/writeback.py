@@ -136,7 +136,7 @@ def _apply(
         effect(run)
         return run.lines
 
-    return write() if db.in_transaction else db.retrying(write)
+    return db.together(write)
 
 
 def _automatic_names(db: Database, titles: Collection[str], features: Features) -> dict[str, AutomaticNames]:
@@ -250,7 +250,7 @@ def _site_imported(run: _Run) -> None:
 
 
 def _site_backed_up(run: _Run) -> None:
-    description = run.task.args.get("description") or "Generated on request"
+    description = run.task.arguments.get("description") or "Generated on request"
     run.add_backup(load_site(run.db, run.node.nid), description)
 
 
@@ -262,7 +262,7 @@ def _site_restored(run: _Run) -> None:
 
 
 def _backups_deleted(run: _Run) -> None:
-    for bid, filename in run.task.args.items():
+    for bid, filename in run.task.arguments.items():
         if filename != "0" and bid.isdecimal():
             run.db.execute(sql.REMOVE_BACKUP, {"bid": int(bid), "site": run.node.nid})
 

@@ -71,7 +71,9 @@ def before(state: State, history: Iterable[Recording], recording: Recording) -> 
     for each in sorted(newer, key=lambda each: each.moment, reverse=True):
         rewound.replace(each.added, each.removed)
     _forget_future(rewound, recording)
+    _set_clocks_back(rewound, recording.started)
     rewound.replace(recording.added, recording.removed)
+    _forget_lists(rewound)
     _complete_task(rewound, recording)
     return rewound
 
@@ -108,7 +110,6 @@ def _forget_future(state: State, recording: Recording) -> None:
     state.rows["hosting_site_backups"] = [
         row for row in state.table("hosting_site_backups") if row.number("timestamp") < recording.started
     ]
-    _forget_lists(state)
 
 
 def _forget_lists(state: State) -> None:
@@ -121,11 +122,15 @@ def _forget_lists(state: State) -> None:
             break
         state.rows["hosting_package_instance"] = kept
     iids = state.numbers("hosting_package_instance", "iid")
-    # Rows of instances that went earlier than the recordings stay: the original never removes them.
-    newest = max(iids, default=0)
     state.rows["hosting_package_languages"] = [
-        row for row in state.table("hosting_package_languages") if row.number("iid") <= newest
+        row for row in state.table("hosting_package_languages") if row.number("iid") in iids
     ]
+
+
+def _set_clocks_back(state: State, moment: int) -> None:
+    """No row was saved later than now; a row saved in the second of the run is not in the recording."""
+    for table, column in (("node", "changed"), ("node_revision", "timestamp")):
+        state.rows[table] = [row.changed(**{column: min(row.number(column), moment)}) for row in state.table(table)]
 
 
 def _complete_task(state: State, recording: Recording) -> None:

@@ -124,7 +124,7 @@ instances = st.builds(instance, st.integers(1, 8), st.sampled_from(["7.1", "7.2"
 
 @given(st.lists(instances, max_size=12), st.lists(instances, max_size=12))
 def test_carrying_out_a_plan_gives_what_was_wanted(before: list[Instance], wanted: list[Instance]) -> None:
-    rows = {iid: each for iid, each in enumerate(before, 100)}
+    rows = dict(enumerate(before, 100))
     plan = plan_instances([StoredInstance(iid, each) for iid, each in rows.items()], wanted)
     for iid in plan.removed:
         del rows[iid]
