@@ -1,0 +1,87 @@
+"""``provision-save``: store a context, or remove its file (provision.drush.inc; backend.md 3)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision_py.contexts.model import Context, Server
+from provision_py.contexts.store import ContextStore
+from provision_py.errors import HostError, UsageError
+from provision_py.php.keys import string_key
+from provision_py.php.values import PhpArray, PhpValue, php_list
+
+if TYPE_CHECKING:
+    from provision_py.commands.session import Session
+
+#: Options of the command itself; all others are properties of the context.
+OWN_OPTIONS = frozenset({"delete", "from-json"})
+
+
+def run(session: Session, context: Context | None, arguments: Sequence[str], options: Mapping[str, PhpValue]) -> int:
+    """Store the context, then what its services find out on the server itself.
+
+    The file is written before the services are asked, so that wrong values can be corrected by saving again. Raises
+    ContextError or ServiceError (nothing was written), DatabaseError or HostError (the file is written).
+    """
+    if len(arguments) != 1:
+        raise UsageError(
+            "The name of the context is missing", hint="provision-py provision-save @name --option=value"
+        )
+    name = arguments[0]
+    if options.get("delete"):
+        there = session.store.delete(name)
+        session.log.success(f"Removed the context {name}" if there else f"There was no context {name}")
+        return 0
+    saved = save(session.store, name, options)
+    if isinstance(saved, Server):
+        _ask_server(session, saved)
+    session.log.success(f"Stored the context @{saved.name}")
+    return 0
+
+
+def _ask_server(session: Session, server: Server) -> None:
+    """Store what the server's own programs tell of themselves."""
+    for service in server.service_types:
+        try:
+            server = session.learn(server, service)
+        except HostError as error:
+            if error.code != "PROVISION_REMOTE_UNSUPPORTED":
+                raise
+            session.log.notice(f"Not asked about its {service} service: {error}")
+
+
+def save(store: ContextStore, name: str, options: Mapping[str, PhpValue]) -> Context:
+    """Store a context from options as they stand on the command line; those of ``--from-json`` count less."""
+    source = options.get("from-json")
+    merged: dict[str, PhpValue] = dict(options_from_json(str(source))) if source else {}
+    merged.update({key: value for key, value in options.items() if key not in OWN_OPTIONS})
+    return store.save(name, merged)
+
+
+def options_from_json(source: str) -> dict[str, PhpValue]:
+    """Options from a JSON object in a file, or on standard input for ``-``. Raises UsageError."""
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        found = json.loads(text)
+    except OSError as error:
+        raise UsageError(f"The options cannot be read: {error.strerror}", where=source) from error
+    except ValueError as error:
+        raise UsageError(f"The options are not JSON: {error}", where=source) from error
+    if not isinstance(found, dict):
+        raise UsageError("The options are no JSON object", where=source, hint='Write {"name": "value"}')
+    return {name: _php(value) for name, value in found.items()}
+
+
+def _php(value: object) -> PhpValue:
+    if isinstance(value, dict):
+        array: PhpArray = {string_key(str(key)): _php(item) for key, item in value.items()}
+        return array
+    if isinstance(value, list):
+        return php_list(_php(item) for item in value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"JSON has no {type(value).__name__}")
