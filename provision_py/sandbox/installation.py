@@ -22,6 +22,7 @@ from provision_py.sandbox import frontend_rows as sql
 from provision_py.sandbox.base import Accounts
 from provision_py.sandbox.frontend import CORE_MODULES, FrontEnd, ServiceForm
 from provision_py.sandbox.mariadb import DatabaseServer, quoted
+from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.webserver import WebServer
 from provision_py.services.catalog import Catalog
 from provision_py.services.plugins import Plugins
@@ -69,6 +70,8 @@ def install(layout: Layout, database: DatabaseServer, web: WebServer) -> Install
     front_end = FrontEnd(settings)
     with front_end.db.transaction():
         _fill(front_end, layout, database, web)
+    # The verify of a server queues verifies of its platforms, so this one has to look like a platform too.
+    make_platform(hostmaster_root(home), 7, version=PLATFORM_VERSION, profiles=("hostmaster",))
     installation = Installation(home, layout.uri, front_end, settings)
     _write_aliases(installation, database, web)
     _write_site(installation)
@@ -195,7 +198,7 @@ def _write_site(installation: Installation) -> None:
     """The folder of the hostmaster site, as far as a backend looks at it."""
     settings = installation.settings
     site = hostmaster_root(installation.home) / "sites" / installation.uri
-    site.mkdir(parents=True)
+    site.mkdir(parents=True, exist_ok=True)
     options: PhpArray = {
         "db_type": "mysql",
         "db_port": str(settings.port),

@@ -31,11 +31,11 @@ def run_queue(installation: Installation) -> dict[int, float]:
     Raises ProcessError when the dispatcher runs but takes no task.
     """
     log = LogPrinter(installation.front_end)
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         before = queued(installation.front_end)
         if not before:
             break
-        output = dispatch(installation, log)
+        output = dispatch(installation, log, again=number > 0)
         if queued(installation.front_end) == before:
             raise ProcessError(
                 f"The dispatcher takes no task: {output.strip() or 'it says nothing'}",
@@ -49,14 +49,18 @@ def queued(front_end: FrontEnd) -> set[int]:
     return {task.vid for task in front_end.tasks() if task.status == QUEUED}
 
 
-def dispatcher() -> list[str]:
-    """The command that a crontab would run every minute."""
+def dispatcher(*, again: bool = False) -> list[str]:
+    """The command that a crontab would run every minute; ``again`` runs it before the minute is over.
+
+    One task at a time: the site is queued before the platform that it stands on has been seen, which the pages of a
+    front end would not allow.
+    """
     program = Path(sys.executable).with_name("provision-py")
     start = [str(program)] if program.exists() else [sys.executable, "-m", "provision_py.cli.main"]
-    return [*start, "hosting-dispatch"]
+    return [*start, "hosting-dispatch", "--parallel=1", *(["--force"] if again else [])]
 
 
-def dispatch(installation: Installation, log: LogPrinter) -> str:
+def dispatch(installation: Installation, log: LogPrinter, *, again: bool) -> str:
     """One run of the dispatcher in a process of its own, as the Aegir account; what it printed."""
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -64,7 +68,11 @@ def dispatch(installation: Installation, log: LogPrinter) -> str:
         **installation.environment,
     }
     process = subprocess.Popen(
-        dispatcher(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        dispatcher(again=again),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
     )
     ended = threading.Event()
     output: list[bytes] = []
