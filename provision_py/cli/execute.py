@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from provision_py.cli import formats, render
@@ -20,7 +18,7 @@ from provision_py.commands.identity import check_user
 from provision_py.commands.registry import AS_ARGUMENT, NEEDED, Command, Registry, similar
 from provision_py.errors import ProvisionError, UsageError
 from provision_py.php.values import PhpArray, PhpValue
-from provision_py.tasklog import LogEntry, MemorySink, TaskLog
+from provision_py.tasklog import FAILING, LogEntry, MemorySink, Sink
 
 if TYPE_CHECKING:
     from provision_py.commands.session import Session
@@ -82,29 +80,36 @@ def _run(line: CommandLine) -> int:
     command = Registry(plugins=_plugins).find(line.command)
     arguments = _arguments(command, line)
     _check_options(command, line)
-    log = TaskLog()
     memory = MemorySink()
-    log.add_sink(memory if line.format == "json" else render.TerminalSink(sys.stderr, line.verbosity))
+    sinks: list[Sink] = [memory]
+    if line.format != "json":
+        sinks.append(render.TerminalSink(sys.stderr, line.verbosity))
     try:
-        result = _call(command, line, arguments, log)
+        result = _call(command, line, arguments, sinks)
     except ProvisionError as error:
-        if line.format != "json":
-            raise
-        _print_error(error, True, memory.entries)
+        if line.format == "json":
+            _print_error(error, True, memory.entries)
+        elif not any(entry.error == error.code and entry.type in FAILING for entry in memory.entries):
+            _print_error(error, False)
         return _status_of(error)
-    return _print_result(result, line.format, log, memory)
+    return _print_result(result, line.format, memory.entries)
 
 
-def _call(command: Command, line: CommandLine, arguments: Sequence[str], log: TaskLog) -> object:
-    from provision_py.commands.opening import open_session
+def _call(command: Command, line: CommandLine, arguments: Sequence[str], sinks: Sequence[Sink]) -> object:
+    from provision_py.commands.session import new_session
 
     options: dict[str, PhpValue] = dict(line.options)
-    session = open_session(drush_dir(line), log, options=options)
+    session = new_session(drush_dir(line), _plugins(), sinks=sinks, options=options)
     if command.checks_user:
         check_user(getpass.getuser(), _script_user(session, options))
     context = _context(session, command, line)
-    with _stoppable(), _guarded(session, command, context):
-        return command.load()(session, context, arguments, options)
+    try:
+        with _guarded(session, command, context):
+            return command.load()(session, context, arguments, options)
+    except ProvisionError as error:
+        if command.journaled:
+            session.report(error)
+        raise
 
 
 def _status_of(error: ProvisionError) -> int:
@@ -182,44 +187,36 @@ def _context(session: Session, command: Command, line: CommandLine) -> Context |
 
 @contextmanager
 def _guarded(session: Session, command: Command, context: Context | None) -> Iterator[None]:
-    """Locks and journal of a command that changes what its context stands for."""
-    if not command.journaled or context is None:
+    """Signals, and the locks and the journal of a command that changes what its context stands for."""
+    if not command.stoppable:
         yield
         return
     from provision_py.dispatch import contextlocks
+    from provision_py.dispatch.workers import Stopped, stopping_on_signals
 
     with ExitStack() as stack:
-        locks = contextlocks.locks_for(context)
-        stack.enter_context(contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT))
-        stack.enter_context(session.journaled(command.name, context.name))
-        yield
+        try:
+            stack.enter_context(stopping_on_signals())
+            if command.journaled and context is not None:
+                locks = contextlocks.locks_for(context)
+                stack.enter_context(contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT))
+                stack.enter_context(session.journaled(command.name, context.name))
+            yield
+        except Stopped as stopped:
+            raise KeyboardInterrupt from stopped
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP undo what was begun, as Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-def _print_result(result: object, format_name: str | None, log: TaskLog, memory: MemorySink) -> int:
+def _print_result(result: object, format_name: str | None, entries: Sequence[LogEntry]) -> int:
     from provision_py.commands.results import Shown
 
     if isinstance(result, Shown):
         _print_shown(result, format_name or "table")
         return result.status
-    status = result if isinstance(result, int) else FAILED if log.failed else OK
+    failed = any(entry.type in FAILING for entry in entries)
+    status = result if isinstance(result, int) else FAILED if failed else OK
     data = None if isinstance(result, int) else formats.as_data(result)
     if format_name == "json":
-        answer: PhpArray = {"ok": status == OK, "result": data, "log": formats.as_data(memory.entries)}
+        answer: PhpArray = {"ok": status == OK, "result": data, "log": formats.as_data(entries)}
         sys.stdout.write(formats.render(answer, "json"))
     elif format_name and data:
         sys.stdout.write(formats.render(data, format_name))

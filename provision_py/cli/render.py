@@ -39,7 +39,8 @@ class TerminalSink:
 
     def write(self, entry: LogEntry) -> None:
         if self._verbosity >= _FROM.get(entry.type, 1):
-            self._stream.write(f"{self._label(entry.type)} {_lines(entry.text)}\n")
+            code = f" [{entry.error}]" if entry.error else ""
+            self._stream.write(f"{self._label(entry.type)} {_lines(entry.text)}{code}\n")
             self._stream.flush()
 
     def _label(self, kind: str) -> str:

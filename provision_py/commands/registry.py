@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 ANY_CONTEXT = ("server", "platform", "site")
 
-#: How a command treats the ``@context`` before its name: loads and needs it, loads it when given, or takes it as its
-#: first argument.
-NEEDED, OPTIONAL, AS_ARGUMENT = "needed", "optional", "argument"
+#: How a command treats the ``@context`` before its name: loads and needs it, loads it when given, takes it as its
+#: first argument, or does nothing with it (``@hostmaster`` in front of the front end's commands, as in crontabs).
+NEEDED, OPTIONAL, AS_ARGUMENT, IGNORED = "needed", "optional", "argument", "ignored"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Command:
 
     The function is called as ``run(session, context, arguments, options)`` and gives an exit status, an Outcome, or a
     :class:`provision_py.commands.results.Shown`. ``context_types`` are the contexts that it works on. ``journaled``
-    commands run under the locks of their context, in a journal that undoes them when they fail. ``any_option``
-    lets options through that are not listed.
+    commands run under the locks of their context, in a journal that undoes them when they fail. ``stoppable`` ones
+    end their work in an orderly way on a signal. ``any_option`` lets options through that are not listed.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Command:
     options: tuple[Option, ...] = ()
     any_option: bool = False
     journaled: bool = False
+    stoppable: bool = False
     checks_user: bool = True
 
     def load(self) -> Callable[..., Any]:
@@ -122,6 +123,8 @@ _SAVE_OPTIONS = (
     Option("ssl_key", "site on an ssl server: the name of its certificate", "NAME"),
 )
 
+_PARALLEL = Option("parallel", "Run so many side by side", "NUMBER")
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         "provision-save",
@@ -143,6 +146,7 @@ COMMANDS: tuple[Command, ...] = (
             Option("override_slave_authority", "Push files that belong to the web servers as well"),
         ),
         journaled=True,
+        stoppable=True,
     ),
     Command(
         "provision-install",
@@ -155,6 +159,7 @@ COMMANDS: tuple[Command, ...] = (
             Option("profile", "The install profile; that of the context when not given", "NAME"),
         ),
         journaled=True,
+        stoppable=True,
     ),
     Command(
         "site:alias",
@@ -168,32 +173,35 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "hosting-task",
-        "provision_py.dispatch.commands:hosting_task",
+        "provision_py.cli.hosting:hosting_task",
         "Run a task of the front end's queue, or queue and run a new one",
+        context=IGNORED,
         arguments=(
             Argument("NID | @context TYPE", "The task's node id, or an object and the type of task", required=True),
             Argument("name=value", "Arguments of the new task", many=True),
         ),
         options=(Option("force", "Run the task though it is not queued"),),
+        stoppable=True,
     ),
     Command(
         "hosting-tasks",
-        "provision_py.dispatch.commands:hosting_tasks",
-        "Run queued tasks until none is left",
-        options=(
-            Option("items", "Run at most so many", "NUMBER"),
-            Option("parallel", "Run so many side by side", "NUMBER"),
-        ),
+        "provision_py.cli.hosting:hosting_tasks",
+        "Run queued tasks",
+        context=IGNORED,
+        options=(Option("items", "Run at most so many", "NUMBER"), _PARALLEL),
+        stoppable=True,
     ),
     Command(
         "hosting-dispatch",
-        "provision_py.dispatch.commands:hosting_dispatch",
-        "Run what the front end's queues have due; for cron",
+        "provision_py.cli.hosting:hosting_dispatch",
+        "Run what the front end's queue has due; for cron, once a minute",
+        context=IGNORED,
         options=(
-            Option("force", "Run though the queue is switched off or ran a moment ago"),
-            Option("parallel", "Run so many side by side", "NUMBER"),
-            Option("lock-wait", "Wait so long for another dispatcher", "SECONDS"),
+            _PARALLEL,
+            Option("force", "Run the queue though it is switched off or not due"),
+            Option("lock-wait", "Wait so many seconds for another dispatcher", "SECONDS"),
         ),
+        stoppable=True,
     ),
 )
 
