@@ -97,23 +97,24 @@ class Extensions:
         skip: frozenset[str] = frozenset()
         if self.code.major >= 8:
             skip = _NOT_SCANNED if self.test_modules else _NOT_SCANNED | {"tests"}
-        return walk(root, skip=skip, on_error=self._unreadable)
+        return walk(root, self.cache, skip=skip, on_error=self._unreadable)
 
     # -- Drupal 7 ----------------------------------------------------------------------------------------------
 
     def _modules_7(self, folder: Folder) -> Iterator[Package]:
-        for name, entry in folder.files.items():
+        for name in folder.files:
             short_name, dot, suffix = name.rpartition(".")
             if suffix != "module" or not dot or f"{short_name}.info" not in folder.files:
                 continue
-            info = self.info_7(folder.files[f"{short_name}.info"].path, defaults=True)
+            info = self.info_7(f"{folder.path}/{short_name}.info", defaults=True)
             schema = highest_update(folder, short_name, self.code.docroot, self.cache) or 0
-            yield self.package(MODULE, short_name, entry.path, info, schema)
+            yield self.package(MODULE, short_name, f"{folder.path}/{name}", info, schema)
 
     def _themes_7(self, folder: Folder) -> Iterator[Package]:
-        for name, entry in folder.files.items():
+        for name in folder.files:
             if name.endswith(".info"):
-                yield self.package(THEME, name.removesuffix(".info"), entry.path, self.info_7(entry.path))
+                path = f"{folder.path}/{name}"
+                yield self.package(THEME, name.removesuffix(".info"), path, self.info_7(path))
 
     def _profiles_7(self, parent: str) -> Iterator[tuple[Package, str]]:
         for name in _folders_in(parent):
@@ -144,11 +145,12 @@ class Extensions:
 
     def _extensions_8(self, folder: Folder, section: str, wanted: Collection[str]) -> Iterator[Package]:
         """The extensions of the ``wanted`` kinds in one folder; one that hides its type is what its place says."""
-        for name, entry in folder.files.items():
+        for name in folder.files:
             if not name.endswith(INFO_YML):
                 continue
             short_name = name.removesuffix(INFO_YML)
-            info = self.info_8(entry.path)
+            path = f"{folder.path}/{name}"
+            info = self.info_8(path)
             if not info:
                 continue
             kind = _KINDS.get(info["type"], "") if isinstance(info.get("type"), str) else section
@@ -158,7 +160,7 @@ class Extensions:
             if kind == MODULE:
                 least = self.code.major * 1000
                 schema = max(least, highest_update(folder, short_name, self.code.docroot, self.cache) or 0)
-            yield self.package(kind, short_name, entry.path, info, schema)
+            yield self.package(kind, short_name, path, info, schema)
 
     def _profiles_8(self, parent: str) -> Iterator[tuple[Package, str]]:
         for folder in self._walk(parent):
@@ -197,11 +199,11 @@ class Extensions:
         )
 
     def _languages(self, folder: str) -> tuple[str, ...]:
-        folders = walk(folder, on_error=self._unreadable)
-        return profile_languages(entry.path for place in folders for entry in place.files.values())
+        folders = walk(folder, self.cache, on_error=self._unreadable)
+        return profile_languages(f"{place.path}/{name}" for place in folders for name in place.files)
 
     def _info(self, path: str, kind: str, parse: Callable[[bytes], InfoFile]) -> PhpArray:
-        def read() -> JsonValue:
+        def read(path: str) -> JsonValue:
             try:
                 with Path(path).open("rb") as file:
                     data = file.read(MAX_BYTES + 1)

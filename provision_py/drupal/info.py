@@ -18,6 +18,7 @@ MAX_BYTES = 512 * 1024
 """Larger files are not info files; reading them would only cost memory."""
 
 _MAX_VALUES = 50_000  # stops documents whose aliases multiply
+_MAX_DEPTH = 200  # libyaml recurses on the C stack and would take the whole process down
 _ENTRY = re.compile(
     r"""[ \t]* (?P<name>[^=;\[\]\r\n]+) (?P<keys>(?:\[[^\[\]\r\n]*\][ \t]*)*) = [ \t]*
         (?: "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | (?P<bare>[^\r\n]*) )
@@ -28,6 +29,7 @@ _KEY = re.compile(r"\[([^\[\]]*)\]")
 _LINE_END = re.compile(r"[\r\n]+")
 _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_NESTING = re.compile(r"[-?](?=\s|$)")
 _PLAIN_LINE = re.compile(r"^([A-Za-z_]\w*):[ \t]*(\S.*?)?[ \t]*$", re.MULTILINE)
 
 
@@ -69,6 +71,8 @@ def parse_info_yml(data: bytes) -> InfoFile:
     """
     text = decode(data)
     try:
+        if _depth_limit(text) > _MAX_DEPTH:
+            raise ValueError("it is nested too deeply")
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 (derived from the safe loader)
         if document is None:
             return InfoFile({}, "it is empty")
@@ -96,7 +100,7 @@ def is_hidden(info: PhpArray) -> bool:
 
 def as_key(text: str) -> int | str:
     """The key that PHP makes of a string: whole numbers in plain form become integers."""
-    return int(text) if _INTEGER.fullmatch(text) else text
+    return int(text) if text[:1] <= "9" and _INTEGER.fullmatch(text) else text
 
 
 def _value_of(entry: re.Match[str]) -> str:
@@ -129,6 +133,16 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
+
+
+def _depth_limit(text: str) -> int:
+    """A number that the nesting of a YAML document cannot exceed, told without parsing it."""
+    deepest = 0
+    for line in text.splitlines():
+        if len(line) > deepest:  # neither indentation nor markers can make a short line deep
+            indent = len(line) - len(line.lstrip())
+            deepest = max(deepest, indent + len(_NESTING.findall(line)))
+    return deepest + text.count("[") + text.count("{")
 
 
 class _Budget:

@@ -1,8 +1,8 @@
 """Walk a code base and remember what its files said.
 
 Reading and parsing thousands of info files costs seconds, asking the system whether they changed costs
-milliseconds. :class:`ScanCache` keeps, per file, what was found in it together with the file's identity (times,
-size, inode); any difference makes it read that file again.
+milliseconds. :class:`ScanCache` keeps, per file and per folder, what was found in it together with its identity
+(times, size, inode); any difference makes it read that file or folder again.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,21 +31,27 @@ SETTLED_NS = 1_000_000_000
 """A file younger than this (nanoseconds) may change again without a visible change of its times; it is not kept."""
 
 MAX_DEPTH = 40
+SUFFIXES = (".info", ".info.yml", ".module", ".install", ".po")
+"""Ends of the names of files that may matter; all others are passed over."""
 ALWAYS_SKIPPED = frozenset({"CVS", "node_modules", "bower_components"})
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of the walk: its path and its plain files (symlinks followed) by name."""
+    """A folder of the walk: its path and the names of its files that may matter, sorted."""
 
     path: str
-    files: Mapping[str, os.DirEntry[str]]
+    files: Sequence[str]
 
 
 def walk(
-    root: str, *, skip: frozenset[str] = frozenset(), on_error: Callable[[OSError], None] | None = None
+    root: str,
+    cache: ScanCache,
+    *,
+    skip: frozenset[str] = frozenset(),
+    on_error: Callable[[OSError], None] | None = None,
 ) -> Iterator[Folder]:
-    """The folders at and below ``root``, upper ones first, in order of their names; nothing when it is missing.
+    """The folders with files at and below ``root``, upper ones first, in order of their names.
 
     Names with a leading dot, those in ``skip`` and folders of package managers are left out. Symlinks to folders
     are followed, each target once, and never to a folder above itself. A ``config`` folder is skipped with
@@ -54,45 +62,69 @@ def walk(
     for _depth in range(MAX_DEPTH):
         below: list[str] = []
         for path in level:
-            files, folders = _listing(path, on_error)
-            yield Folder(path, files)
-            for entry in folders:
-                if entry.name in skipped and not (entry.name == "config" and path.endswith("/modules")):
-                    continue
-                if entry.is_symlink() and not _follow(entry.path, seen):
-                    continue
-                below.append(entry.path)
+            try:
+                files, folders, links = _listing(path, cache)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                if on_error is not None:
+                    on_error(error)
+                continue
+            if links:
+                files, folders = _with_links(path, files, folders, links, seen)
+            if files:
+                yield Folder(path, files)
+            for name in folders:
+                if name not in skipped or (name == "config" and path.endswith("/modules")):
+                    below.append(f"{path}/{name}")
         level = below
         if not level:
             return
 
 
-def _listing(
-    path: str, on_error: Callable[[OSError], None] | None
-) -> tuple[dict[str, os.DirEntry[str]], list[os.DirEntry[str]]]:
-    """Plain files by name and folders, both sorted, of one folder."""
-    files: dict[str, os.DirEntry[str]] = {}
-    folders: list[os.DirEntry[str]] = []
-    try:
-        with os.scandir(path) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return files, folders
-    except OSError as error:
-        if on_error is not None:
-            on_error(error)
-        return files, folders
-    for entry in listed:
-        if entry.name.startswith("."):
-            continue
-        try:
-            if entry.is_dir():
-                folders.append(entry)
-            elif entry.is_file():
-                files[entry.name] = entry
-        except OSError:  # a symlink that leads round in a circle
-            continue
-    return files, folders
+def _listing(path: str, cache: ScanCache) -> tuple[list[str], list[str], list[str]]:
+    """Names of one folder: files that may matter, folders, and symlinks, each sorted.
+
+    A folder's times change whenever a name in it comes, goes or is replaced; what a symlink points to can change
+    without, so that is looked up anew each time.
+    """
+    value = cache.value(path, "folder", _read_folder, os.stat(path))
+    if not value:
+        return [], [], []
+    if not isinstance(value, list) or len(value) != 3:
+        return _listing(path, ScanCache())
+    return value[0], value[1], value[2]  # type: ignore[return-value]
+
+
+def _read_folder(path: str) -> JsonValue:
+    files: list[JsonValue] = []
+    folders: list[JsonValue] = []
+    links: list[JsonValue] = []
+    with os.scandir(path) as entries:
+        for entry in sorted(entries, key=attrgetter("name")):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink():
+                links.append(entry.name)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.name.endswith(SUFFIXES) and entry.is_file(follow_symlinks=False):
+                files.append(entry.name)
+    return [files, folders, links] if files or folders or links else 0
+
+
+def _with_links(
+    path: str, files: list[str], folders: list[str], links: list[str], seen: set[str]
+) -> tuple[list[str], list[str]]:
+    """Files and folders of one folder with those added that its symlinks lead to."""
+    for name in links:
+        target = f"{path}/{name}"
+        if os.path.isdir(target):
+            if _follow(target, seen):
+                folders = [*folders, name]
+        elif name.endswith(SUFFIXES) and os.path.isfile(target):
+            files = [*files, name]
+    return sorted(files), sorted(folders)
 
 
 def _follow(path: str, seen: set[str]) -> bool:
@@ -118,7 +150,7 @@ class ScanCache:
     now_ns: Callable[[], int] = time.time_ns
     hits: int = 0
     misses: int = 0
-    _used: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    _used: defaultdict[str, dict[str, list[Any]]] = field(default_factory=lambda: defaultdict(dict))
 
     @classmethod
     def open(cls, path: str) -> ScanCache:
@@ -130,25 +162,25 @@ class ScanCache:
                 if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
                     return cls(path)
                 content = json.loads(file.read())
-            if content["format"] != FORMAT or not isinstance(content["files"], dict):
-                return cls(path)
-            return cls(path, content["files"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            known = content["known"] if content["format"] == FORMAT else {}
+            return cls(path, {kind: dict(entries) for kind, entries in known.items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls(path)
 
-    def value(self, path: str, kind: str, read: Callable[[], JsonValue], status: os.stat_result) -> JsonValue:
-        """What ``read`` says about the file ``path``, from memory when the file is the one seen then."""
+    def value(self, path: str, kind: str, read: Callable[[str], JsonValue], status: os.stat_result) -> JsonValue:
+        """What ``read`` says about ``path``, from memory when that is the file or folder seen then."""
         identity = [status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino]
-        entry = self.known.get(kind, {}).get(path)
+        known = self.known.get(kind)
+        entry = known.get(path) if known else None
         if isinstance(entry, list) and len(entry) == 2 and entry[0] == identity:
             self.hits += 1
-            self._used.setdefault(kind, {})[path] = entry
+            self._used[kind][path] = entry
             return entry[1]  # type: ignore[no-any-return]
         self.misses += 1
         started = self.now_ns()
-        value = read()
+        value = read(path)
         if started - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS:
-            self._used.setdefault(kind, {})[path] = [identity, value]
+            self._used[kind][path] = [identity, value]
         return value
 
     def save(self) -> str | None:
@@ -165,14 +197,14 @@ class ScanCache:
                 os.unlink(temporary)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(json.dumps({"format": FORMAT, "files": self._used}, separators=(",", ":")))
+                file.write(json.dumps({"format": FORMAT, "known": self._used}, separators=(",", ":")))
             os.replace(temporary, self.path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             return f"The cache {self.path} cannot be written: {error.strerror}"
         self.known = self._used
-        self._used = {}
+        self._used = defaultdict(dict)
         self.hits = self.misses = 0
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,11 +34,11 @@ _STATEMENT = re.compile(
 
 def highest_update(folder: Folder, module: str, docroot: str, cache: ScanCache) -> int | None:
     """The highest update number of the module in ``folder``; None when it has no update functions."""
-    install = folder.files.get(f"{module}.install")
-    if install is None:
+    if f"{module}.install" not in folder.files:
         return None
+    install = f"{folder.path}/{module}.install"
     numbers, seen = [], set()
-    waiting = [install.path, f"{folder.path}/includes/{module}.install.update.inc"]
+    waiting = [install, f"{folder.path}/includes/{module}.install.update.inc"]
     while waiting:
         path = waiting.pop(0)
         if path in seen or not path.startswith(docroot + "/"):
@@ -47,7 +48,7 @@ def highest_update(folder: Folder, module: str, docroot: str, cache: ScanCache) 
         if found is None:
             continue
         numbers += [number for number in _list(found, "numbers") if isinstance(number, int)]
-        if path == install.path:
+        if path == install:
             for name in _list(found, "includes"):
                 waiting.append(os.path.normpath(f"{folder.path}/{name}"))
     return max(numbers, default=None)
@@ -77,10 +78,10 @@ def _numbers_in(path: str, module: str, cache: ScanCache) -> Mapping[str, JsonVa
         status = os.stat(path)
     except OSError:
         return None
-    if not os.path.isfile(path) or status.st_size > MAX_BYTES:
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
         return None
 
-    def read() -> JsonValue:
+    def read(path: str) -> JsonValue:
         try:
             source = decode(Path(path).read_bytes())
         except OSError:

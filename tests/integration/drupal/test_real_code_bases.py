@@ -15,7 +15,7 @@ import pytest
 from provision_py.drupal.codebase import check_sites_folder, detect, vendor_folder
 from provision_py.drupal.composer import composer_install, composer_project
 from provision_py.drupal.model import CodeBase
-from provision_py.drupal.package_options import platform_options, to_option
+from provision_py.drupal.package_options import platform_options, site_option, to_option
 from provision_py.drupal.platform_packages import platform_packages, sites
 from provision_py.drupal.scan import ScanCache
 from provision_py.drupal.site_packages import site_packages_d7, site_packages_d8
@@ -195,6 +195,30 @@ def test_same_as_provision_recorded(code: CodeBase, recorded: dict[str, Any]) ->
     for name, entry in ours["base"]["profiles"].items():
         if name in theirs["base"]["profiles"]:
             assert entry == theirs["base"]["profiles"][name]
+
+
+def test_site_same_as_provision_recorded(code: CodeBase, recorded: dict[str, Any], reference: Path) -> None:
+    """Rows as the recording tells them give the recorded packages again, but for columns that nothing reads."""
+    uri = "std1.example.test"
+    options = read_drushrc(reference / "home" / RECORDED_ROOT.lstrip("/") / "sites" / uri / "drushrc.php")
+    theirs = json.loads(json.dumps(options["packages"]).replace(RECORDED_ROOT, code.docroot))
+    entries = [*theirs["modules"].values(), *theirs["themes"].values()]
+    rows = [{**entry, "filename": os.path.relpath(entry["filename"], code.docroot)} for entry in entries]
+    ours = json.loads(json.dumps(site_option(site_packages_d7(code, uri, "standard", rows))))
+    assert list(ours) == list(theirs)
+    unread = {"owner", "bootstrap", "weight"}
+    for section in ("modules", "themes"):
+        assert len(theirs[section]) > 3
+        expected = {
+            name: {key: value for key, value in entry.items() if key not in unread}
+            for name, entry in theirs[section].items()
+        }
+        assert ours[section] == expected
+        assert [list(entry) for entry in ours[section].values()] == [list(entry) for entry in expected.values()]
+    ours["profiles"]["standard"]["info"].pop(
+        "hidden", None
+    )  # this distribution hides the profile, the recorded did not
+    assert ours["profiles"] == theirs["profiles"]
 
 
 def hidden(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_same_size_and_time_but_other_file(scan: Scan, top: Path, major: int) ->
     os.utime(replacement, ns=(status.st_atime_ns, status.st_mtime_ns))
     replacement.replace(path)
     packages, _warnings, read = scan()
-    assert read == 1
+    assert read == 2  # the folder and the file
     assert "Edon" in {package.name for package in packages.base}
 
 
@@ -139,8 +140,7 @@ def test_forgets_what_is_gone(scan: Scan, top: Path, tmp_path: Path, major: int)
     trees.write(top, trees.below("modules/leaving", trees.module(major, "leaver")))
     scan()
     assert "leaver" in (tmp_path / "cache/platform.json").read_text()
-    for path in (top / "modules/leaving/leaver").iterdir():
-        path.unlink()
+    shutil.rmtree(top / "modules/leaving/leaver")
     scan()
     assert "leaver" not in (tmp_path / "cache/platform.json").read_text()
 
@@ -151,14 +151,24 @@ def test_file_that_changed_just_now_is_not_trusted(tmp_path: Path) -> None:
     path.write_text("first")
     cache = ScanCache()
     for _ in range(2):
-        assert cache.value(str(path), "kind", path.read_text, path.stat()) == "first"
+        assert cache.value(str(path), "kind", lambda name: Path(name).read_text(), path.stat()) == "first"
         cache.save()
     assert (cache.hits, cache.misses) == (0, 2)
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 1, "files": []}', b"\xff\xfe", b"[" * 100_000],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"format": 1}',
+        b'{"format": 1, "known": []}',
+        b'{"format": 1, "known": {"folder": 5}}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
 )
 def test_damaged_cache_is_ignored(scan: Scan, tmp_path: Path, content: bytes) -> None:
     first, _warnings, read = scan()
@@ -174,11 +184,12 @@ def test_cache_of_another_format_is_ignored(scan: Scan, tmp_path: Path) -> None:
     assert scan() == first
 
 
-def test_entries_of_a_wrong_shape_are_ignored(scan: Scan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", [5, None, [], [1], {}, "x", [[1, 2, 3, 4], []]])
+def test_entries_of_a_wrong_shape_are_ignored(scan: Scan, tmp_path: Path, wrong: object) -> None:
     path = tmp_path / "cache/platform.json"
     first = scan()
     content = json.loads(path.read_text())
-    content["files"] = {kind: dict.fromkeys(files, 5) for kind, files in content["files"].items()}
+    content["known"] = {kind: dict.fromkeys(files, wrong) for kind, files in content["known"].items()}
     path.write_text(json.dumps(content))
     assert scan() == first
 
@@ -237,3 +248,27 @@ def test_php_values_survive_the_cache(value: object) -> None:
 
 def test_numbers_with_leading_zeros_stay_texts() -> None:
     assert array_from_json({"07": 1, "7": 2, "-0": 3}) == {"07": 1, 7: 2, "-0": 3}
+
+
+def test_symlink_that_comes_to_point_elsewhere(scan: Scan, top: Path, tmp_path: Path, major: int) -> None:
+    """The folder with the symlink's target changes, not the one with the symlink."""
+    trees.write(tmp_path / "shared", {"readme.txt": ""})
+    (top / "sites/all/modules").mkdir(parents=True, exist_ok=True)
+    (top / "sites/all/modules/link").symlink_to(tmp_path / "shared/linked")
+    scan()
+    trees.write(tmp_path / "shared/linked", trees.module(major, "arriving"))
+    assert "arriving" in {package.short_name for package in scan()[0].sites_all}
+    shutil.rmtree(tmp_path / "shared/linked")
+    (tmp_path / "shared/linked").write_text("a file now")
+    assert "arriving" not in {package.short_name for package in scan()[0].sites_all}
+
+
+def test_renamed_folder(scan: Scan, top: Path, major: int) -> None:
+    folder = top / "sites/all/modules"
+    trees.write(folder, trees.module(major, "moving"))
+    before = {package.filename for package in scan()[0].sites_all}
+    (folder / "moving").rename(folder / "moved")
+    after = {package.filename for package in scan()[0].sites_all}
+    assert len(before) == len(after)
+    assert any("/moved/" in name for name in after)
+    assert not any("/moving/" in name for name in after)

@@ -57,8 +57,9 @@ def test_included_files(source: str, expected: list[str]) -> None:
 
 def highest(root: Path, files: dict[str, str | bytes], docroot: Path | None = None) -> int | None:
     trees.write(root, files)
-    folder = next(walk(f"{root}/views"))
-    return highest_update(folder, "views", str(docroot or root), ScanCache())
+    cache = ScanCache()
+    folder = next(walk(f"{root}/views", cache))
+    return highest_update(folder, "views", str(docroot or root), cache)
 
 
 def test_no_install_file(tmp_path: Path) -> None:
