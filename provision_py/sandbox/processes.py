@@ -45,12 +45,27 @@ class ProcessRecord:
         records = (ProcessRecord.of(int(number)) for number in numbers)
         return [record for record in records if record is not None]
 
+    def survivors(self) -> list[ProcessRecord]:
+        """Processes of the session that this one led, when it died without them. The kernel gives its number to
+        nobody else as long as they live."""
+        if ProcessRecord.of(self.pid) is not None:
+            return []
+        found = (ProcessRecord.of(int(folder.name)) for folder in Path("/proc").glob("[0-9]*"))
+        return [record for record in found if record is not None and _session_of(record.pid) == self.pid]
+
     def title(self) -> str:
         """The command line as ``ps`` shows it; empty when the process is gone."""
         try:
             return Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return ""
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
 def launch(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> ProcessRecord:
@@ -78,9 +93,11 @@ def launch(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
 def terminate(records: Iterable[ProcessRecord], *, patience: float = 10.0) -> None:
     """Stop processes and wait until they are gone; what has not gone after ``patience`` seconds is killed.
 
-    Each is the leader of a session, so a kill takes its workers along.
+    Each is the leader of a session. Where it died before, what is left of its session is stopped.
     """
-    waiting = [record for record in records if record.is_running()]
+    waiting: list[ProcessRecord] = []
+    for record in records:
+        waiting += [record] if record.is_running() else record.survivors()
     for record in waiting:
         _signal(record, signal.SIGTERM)
     deadline = time.monotonic() + patience
@@ -88,21 +105,18 @@ def terminate(records: Iterable[ProcessRecord], *, patience: float = 10.0) -> No
         waiting = [record for record in waiting if not _gone(record)]
         time.sleep(0.01)
     for record in waiting:
-        _signal_group(record, signal.SIGKILL)
-    while waiting:
-        waiting = [record for record in waiting if not _gone(record)]
-        time.sleep(0.01)
+        _signal(record, signal.SIGKILL)
+    for record in waiting:
+        while not _gone(record):
+            time.sleep(0.01)
+        for survivor in record.survivors():
+            _signal(survivor, signal.SIGKILL)
 
 
 def _signal(record: ProcessRecord, sig: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.kill(record.pid, sig)
-
-
-def _signal_group(record: ProcessRecord, sig: signal.Signals) -> None:
-    if record.is_running():
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(record.pid, sig)
+        if record.is_running():
+            os.kill(record.pid, sig)
 
 
 def _gone(record: ProcessRecord) -> bool:

@@ -167,15 +167,21 @@ def test_a_sandbox_whose_process_was_killed_is_cleared_away(tmp_path: Path) -> N
     assert not orphan.is_running()
 
 
-def test_a_killed_server_is_seen_as_gone(sandbox: Sandbox) -> None:
+def test_a_killed_server_is_seen_as_gone_and_what_it_leaves_is_stopped(sandbox: Sandbox) -> None:
     server = start_nginx(sandbox)
-    os.kill(sandbox.running()["nginx"].pid, signal.SIGKILL)
+    master = sandbox.running()["nginx"]
+    workers = master.children()
+    assert workers
+    os.kill(master.pid, signal.SIGKILL)
     deadline = time.monotonic() + 5
     while server.is_running and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not server.is_running
     with pytest.raises(HostError):
         server.reload(patience=2)
+    assert [one for one in workers if one.is_running()]
+    sandbox.stop()
+    assert not [one for one in workers if one.is_running()]
 
 
 def test_a_process_record_tells_the_living_from_the_dead() -> None:
