@@ -4,8 +4,8 @@ A *recording* (``taskdiffs/LABEL.diff``) holds the rows of a front end's databas
 task. A replay takes the dump that was made at the end of all recordings, puts the rows back to what they were before
 that run, lets a *runner* run the task, and compares the rows that changed with the recorded ones::
 
-    history = History.load(reference)                      # all recordings and the dump's rows, read once
-    replay = prepare(mariadb, history, "site-verify")      # a database of its own, as it was before the run
+    history = History.load(reference, mariadb, database)   # all recordings and the dump's rows, read once
+    replay = prepare(mariadb, history, "site-verify")      # the database is now as it was before that run
     differences = replay.run(run_task)                     # [] when the same rows changed in the same way
 
 ``run_task(settings, nid)`` gets :class:`~provision_py.hostmaster.connection.DatabaseSettings` and the node id of the

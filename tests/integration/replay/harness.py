@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Set
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -21,28 +21,25 @@ Runner: TypeAlias = Callable[[DatabaseSettings, int], object]
 
 DUMP = "hostmaster-used.sql.gz"
 
-#: Big tables whose rows no replay needs.
-EMPTY = {"hosting_task_log"}
-
 
 @dataclass
 class History:
     """All recordings by label, and the rows of the dump that was made after the last of them.
 
-    ``template`` is a database with the dump's tables, for copies.
+    ``database`` has the dump's tables; one replay after the other fills them with its rows.
     """
 
     recordings: dict[str, Recording]
     state: State
-    template: str
+    database: str
 
     @classmethod
-    def load(cls, reference: Path, server: DatabaseServer, template: str) -> History:
-        """Read the recordings below ``reference`` and load the dump into the empty database ``template``."""
+    def load(cls, reference: Path, server: DatabaseServer, database: str) -> History:
+        """Read the recordings below ``reference`` and load the dump into the empty ``database``."""
         files = [*reference.glob("taskdiffs/*.diff"), *reference.glob("uidiffs/*.diff")]
         recordings = {path.stem: load_recording(path) for path in files if path.stat().st_size}
-        server.load(template, reference / DUMP)
-        return cls(recordings, read_state(server, template), template)
+        server.load(database, reference / DUMP)
+        return cls(recordings, read_state(server, database), database)
 
 
 @dataclass
@@ -76,23 +73,20 @@ class Replay:
         )
 
 
-@contextmanager
-def prepare(server: DatabaseServer, history: History, label: str) -> Iterator[Replay]:
-    """A database as it was before the recorded run; it goes away afterwards."""
+def prepare(server: DatabaseServer, history: History, label: str) -> Replay:
+    """Make the database of ``history`` what it was before the recorded run; former replays in it are over then."""
     recording = history.recordings[label]
     before = rewind.before(history.state, history.recordings.values(), recording)
-    with server.temporary_database("replay") as database:
-        copy_tables(server, history.template, database)
-        write_state(server, database, before)
-        settings = DatabaseSettings(
-            host=server.host,
-            port=server.port,
-            socket=str(server.socket) if server.socket else None,
-            user=server.user,
-            password=server.password,
-            database=database,
-        )
-        yield Replay(server, settings, recording, before, rewind.after(before, recording))
+    write_state(server, history.database, before)
+    settings = DatabaseSettings(
+        host=server.host,
+        port=server.port,
+        socket=str(server.socket) if server.socket else None,
+        user=server.user,
+        password=server.password,
+        database=history.database,
+    )
+    return Replay(server, settings, recording, before, rewind.after(before, recording))
 
 
 def read_state(server: DatabaseServer, database: str) -> State:
@@ -100,7 +94,7 @@ def read_state(server: DatabaseServer, database: str) -> State:
     state = State(_keys(server, database))
     with closing(server.connect(database)) as connection, connection.cursor(DictCursor) as cursor:
         for table in _tables(server, database):
-            if table in EMPTY or table.startswith("cache"):
+            if is_transient(table):
                 continue
             cursor.execute(f"SELECT * FROM {quoted(table)}")
             state.rows[table] = [
@@ -110,10 +104,15 @@ def read_state(server: DatabaseServer, database: str) -> State:
 
 
 def write_state(server: DatabaseServer, database: str, state: State) -> None:
-    """Fill the empty tables of a database."""
+    """Give the tables of a database these rows and no others; tables that have them already are left alone."""
+    present = read_state(server, database)
     with closing(server.connect(database, autocommit=False)) as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES', foreign_key_checks = 0")
-        for table, rows in state.rows.items():
+        for table in _tables(server, database):
+            rows = state.table(table)
+            if not is_transient(table) and set(rows) == set(present.table(table)):
+                continue
+            cursor.execute(f"DELETE FROM {quoted(table)}")
             if rows:
                 columns = ", ".join(quoted(name) for name, _ in rows[0].items)
                 marks = ", ".join(["%s"] * len(rows[0].items))
@@ -122,11 +121,9 @@ def write_state(server: DatabaseServer, database: str, state: State) -> None:
         connection.commit()
 
 
-def copy_tables(server: DatabaseServer, source: str, target: str) -> None:
-    """Make the tables of one database in another, without rows."""
-    with closing(server.connect(target)) as connection, connection.cursor() as cursor:
-        for table in _tables(server, source):
-            cursor.execute(f"CREATE TABLE {quoted(table)} LIKE {quoted(source)}.{quoted(table)}")
+def is_transient(table: str) -> bool:
+    """Tables that start empty in every replay."""
+    return table == "hosting_task_log" or table.startswith("cache")
 
 
 def _tables(server: DatabaseServer, database: str) -> list[str]:

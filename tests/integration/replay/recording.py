@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ class Row:
     table: str
     items: tuple[tuple[str, Value], ...]
 
-    @property
+    @cached_property
     def values(self) -> dict[str, Value]:
         return dict(self.items)
 

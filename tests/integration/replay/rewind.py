@@ -39,9 +39,9 @@ class State:
         return self.rows.get(name, [])
 
     def key(self, row: Row) -> Key:
-        columns = self.keys.get(row.table) or [name for name, _ in row.items]
+        columns = self.keys.get(row.table)
         values = row.values
-        return tuple(values[column] for column in columns)
+        return tuple(values[column] for column in columns) if columns else tuple(values.values())
 
     def numbers(self, table: str, column: str) -> set[int]:
         return {row.number(column) for row in self.table(table)}
@@ -68,8 +68,14 @@ def before(state: State, history: Iterable[Recording], recording: Recording) -> 
     """The rows before the run of ``recording``, from those after the newest of ``history``."""
     rewound = state.copy()
     newer = [each for each in history if each.moment > recording.moment]
+    gone: dict[tuple[str, Key], Row] = {}
+    come: dict[tuple[str, Key], Row] = {}
     for each in sorted(newer, key=lambda each: each.moment, reverse=True):
-        rewound.replace(each.added, each.removed)
+        for row in each.added:
+            gone[row.table, state.key(row)] = row
+            come.pop((row.table, state.key(row)), None)
+        come |= {(row.table, state.key(row)): row for row in each.removed}
+    rewound.replace(gone.values(), come.values())
     _forget_future(rewound, recording)
     _set_clocks_back(rewound, recording.started)
     rewound.replace(recording.added, recording.removed)

@@ -68,8 +68,8 @@ LOG_TYPES = {1: "success", 2: "error", 3: "warning"}
 
 @pytest.fixture(scope="session")
 def history(reference: Path, mariadb: DatabaseServer) -> Iterator[History]:
-    with mariadb.temporary_database("recorded") as template:
-        yield History.load(reference, mariadb, template)
+    with mariadb.temporary_database("recorded") as database:
+        yield History.load(reference, mariadb, database)
 
 
 def run_writeback(replay: Replay, settings: DatabaseSettings, nid: int) -> None:
@@ -92,8 +92,8 @@ def run_writeback(replay: Replay, settings: DatabaseSettings, nid: int) -> None:
 
 @pytest.mark.parametrize("label", [*SUCCESSES, *FAILURES])
 def test_the_same_rows_change(label: str, mariadb: DatabaseServer, history: History) -> None:
-    with prepare(mariadb, history, label) as replay:
-        differences = replay.run(partial(run_writeback, replay))
+    replay = prepare(mariadb, history, label)
+    differences = replay.run(partial(run_writeback, replay))
     deliberate = DELIBERATE.get(label)
     if deliberate is None:
         assert differences == []
@@ -103,8 +103,8 @@ def test_the_same_rows_change(label: str, mariadb: DatabaseServer, history: Hist
 
 
 def test_a_run_that_does_nothing_is_not_like_any_recording(mariadb: DatabaseServer, history: History) -> None:
-    with prepare(mariadb, history, "site-verify") as replay:
-        differences = replay.run(lambda settings, nid: None)
+    replay = prepare(mariadb, history, "site-verify")
+    differences = replay.run(lambda settings, nid: None)
     assert any(line.startswith("only the recording added hosting_task(") for line in differences)
     assert not any(line.startswith("only we") for line in differences)
 
