@@ -116,8 +116,9 @@ def _profile_entry(package: Package) -> PhpArray:
 
 
 def _schema_version(package: Package) -> int | str:
-    """Numbers from update functions and from the system table are strings in PHP, their absence is the number 0."""
-    return str(package.schema_version) if package.schema_version > 0 else 0
+    """A text when it comes from an update function or from the row of an installed module, else the number 0."""
+    installed = package.kind == "modules" and package.status == 1
+    return str(package.schema_version) if package.schema_version > 0 or installed else 0
 
 
 def _is_yml(package: Package) -> bool:

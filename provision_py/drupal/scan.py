@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import stat
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -141,8 +142,9 @@ def _follow(path: str, seen: set[str]) -> bool:
 class ScanCache:
     """What files said when they were last read, by kind of reading and path.
 
-    Not for several threads at once. Two processes may share a file: the last one to save wins, and nothing wrong
-    is ever read because each entry is checked against the file it came from.
+    Give each platform a cache file of its own, because :meth:`save` forgets what a scan did not use; a site's scan
+    may use its platform's without saving. One object is for one thread. Several processes may share a file: the
+    last one to save wins, and nothing wrong is ever read because each entry is checked against what it came from.
     """
 
     path: str | None = None
@@ -190,7 +192,7 @@ class ScanCache:
         """
         if self.path is None or (not self.misses and self._count(self._used) == self._count(self.known)):
             return None
-        temporary = f"{self.path}.{os.getpid()}.tmp"
+        temporary = f"{self.path}.{os.getpid()}.{threading.get_ident()}.tmp"
         try:
             Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):

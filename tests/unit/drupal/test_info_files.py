@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision_py.drupal.info import InfoFile, is_hidden, parse_info, parse_info_yml
@@ -65,17 +65,20 @@ def test_bytes_that_are_not_utf8_become_question_marks() -> None:
     assert parse_info_yml(b"name: Caf\xe9\ntype: module\n") == InfoFile({"name": "Caf?", "type": "module"})
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_info_reads_anything(data: bytes) -> None:
     info = parse_info(data)
     assert array_from_json({str(key): to_json(value) for key, value in info.items()}) == info
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="a=[];\"'\\ \n\r", max_size=60))
 def test_info_reads_any_syntax(text: str) -> None:
     parse_info(text.encode())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.text(max_size=30), max_size=6))
 def test_quoted_values_come_back(values: dict[str, str]) -> None:
     usable = {key: value for key, value in values.items() if value not in ("TRUE", "FALSE")}
@@ -165,6 +168,7 @@ def test_deep_nesting_is_refused_before_it_is_parsed(nest: str) -> None:
     assert "nested too deeply" in read.complaint
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_info_yml_reads_anything(data: bytes) -> None:
     read = parse_info_yml(data)

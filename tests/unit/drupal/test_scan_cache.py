@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trees
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision_py.drupal.codebase import detect
@@ -238,6 +238,7 @@ php_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(php_values)
 def test_php_values_survive_the_cache(value: object) -> None:
     restored = from_json(json.loads(json.dumps(to_json(value))))  # type: ignore[arg-type]
