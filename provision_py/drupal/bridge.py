@@ -33,6 +33,7 @@ _LOADER = (
     "foreach($d['code'] as $c){eval('?>'.$c);}"
 )
 _NOISE_SHOWN = 100
+_PHP_FATAL = re.compile(r"(PHP )?(Fatal|Parse) error: ")
 _SITE_DIR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -290,7 +291,8 @@ class _AnswerReader:
         if isinstance(message, str):
             self._noise += 1
             if self._noise <= _NOISE_SHOWN:
-                self._add(BridgeLogEntry("notice", message, "output"))
+                fatal = _PHP_FATAL.match(message)
+                self._add(BridgeLogEntry("warning" if fatal else "notice", message, "php" if fatal else "output"))
             return
         kind = message.get("t")
         if kind == "begin":

@@ -33,7 +33,7 @@ _HASH_SALT = re.compile(
 class SettingsData:
     """All that settings.php depends on.
 
-    ``docroot`` is where index.php lies; ``include_path`` the server's folder of global.inc. ``credentials`` None means
+    ``docroot`` is where index.php lies; ``include_path`` the folder of global.inc. ``credentials`` None means
     cloaked: PHP gets them from the web server. ``utf8mb4`` says whether the database server can. ``hash_salt`` must
     be given from Drupal 8 on (see :func:`hash_salt_in`, :func:`new_hash_salt`); Drupal 7 does without. ``extra`` are
     pieces of PHP from extensions.

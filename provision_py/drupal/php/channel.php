@@ -30,13 +30,15 @@ final class ProvisionBridgeChannel
     private $running = null;
     private $ended = false;
     private $docroot;
+    private $secrets;
 
     /** Log channels (watchdog types) that are not reported, e.g. those about a network that we keep closed. */
     public $muted = [];
 
-    public function __construct($nonce, $docroot)
+    public function __construct($nonce, $docroot, $password)
     {
         $this->nonce = $nonce;
+        $this->secrets = $this->shapes((string) $password);
         $this->docroot = rtrim($docroot, '/') . '/';
         // A descriptor of its own: a module may close STDOUT.
         $this->stream = fopen('php://fd/1', 'w');
@@ -189,8 +191,6 @@ final class ProvisionBridgeChannel
     public function onShutdown()
     {
         $this->reserve = null;
-        // Drupal's own shutdown functions come after this one; what goes wrong in them is still told.
-        register_shutdown_function([$this, 'onLastShutdown']);
         if ($this->ended) {
             return;
         }
@@ -204,15 +204,6 @@ final class ProvisionBridgeChannel
         $this->fail('exit', "PHP was ended by an exit() or die() $during");
     }
 
-    public function onLastShutdown()
-    {
-        $error = error_get_last();
-        if ($this->ended === 'ok' && $this->isFatal($error)) {
-            $this->log('warning', 'After the work was done: ' . $this->plain($error['message']), 'php', $error['file'], $error['line']);
-        }
-        $this->flushLine();
-    }
-
     private function finish(array $message)
     {
         if ($this->ended) {
@@ -224,6 +215,8 @@ final class ProvisionBridgeChannel
         }
         $this->ended = $message['ok'] ? 'ok' : 'failed';
         $this->send($message);
+        // An exception in a shutdown function ends PHP on the spot, past every handler; this is how it is heard.
+        ini_set('display_errors', 'stderr');
     }
 
     private function flushLine()
@@ -259,7 +252,7 @@ final class ProvisionBridgeChannel
     /** Text of a message that may hold markup. */
     private function plain($text)
     {
-        $text = (string) $text;
+        $text = str_replace($this->secrets, '********', (string) $text);
         if (strpos($text, '<') !== false) {
             $text = strip_tags($text);
         }
@@ -271,9 +264,21 @@ final class ProvisionBridgeChannel
         return $this->plain($text);
     }
 
+    /** The shapes in which a module may print a secret: as it is, as PHP, as HTML, as JSON. */
+    private function shapes($secret)
+    {
+        $shapes = [$secret, addcslashes($secret, "'\\"), htmlspecialchars($secret, ENT_QUOTES), substr((string) json_encode($secret), 1, -1)];
+        $shapes = array_unique(array_filter($shapes, 'strlen'));
+        // The longest first: one may be a part of another.
+        usort($shapes, static function ($one, $other) {
+            return strlen($other) - strlen($one);
+        });
+        return $shapes;
+    }
+
     private function shortened($text)
     {
-        $text = (string) $text;
+        $text = str_replace($this->secrets, '********', (string) $text);
         return strlen($text) > self::MAX_MESSAGE ? substr($text, 0, self::MAX_MESSAGE) . ' …' : $text;
     }
 

@@ -14,9 +14,12 @@ SOURCES = Path(__file__).parent
 VERSIONS = {7: "7.105", 8: "8.9.20", 9: "9.5.11", 10: "10.3.6", 11: "11.1.2"}
 
 #: How ``fail_install`` can make the installer go wrong; see shared/trouble.php.
-TROUBLES = (
-    "noise flood exception die exit fatal compile memory kill slow late buffers password"  # in that file's order
-).split()
+TROUBLES = frozenset(
+    {
+        "noise", "flood", "exception", "die", "exit", "fatal", "compile",
+        "memory", "kill", "slow", "late", "buffers", "password",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ def add_profile(platform: Platform, name: str, *, languages: Sequence[str] = ())
             f'name = {label}\ndescription = "Profile {name}"\ncore = 7.x\nversion = "7.x-2.1"\n'
         )
     else:
-        text = f"name: '{label}'\ntype: profile\ndescription: 'Profile {name}'\n{_core_line(platform)}\nversion: '2.1.0'\n"
+        head = f"name: '{label}'\ntype: profile\ndescription: 'Profile {name}'\n"
+        text = f"{head}{_core_line(platform)}\nversion: '2.1.0'\n"
         (home / f"{name}.info.yml").write_text(text)
     for language in languages:
         (home / "translations").mkdir(exist_ok=True)

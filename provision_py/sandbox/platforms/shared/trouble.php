@@ -22,7 +22,7 @@ function stand_in_trouble($docroot)
             trigger_error('A module notes', E_USER_NOTICE);
             trigger_error('A module is old', E_USER_DEPRECATED);
             $undefined = $nowhere;
-            print "\xff\xfe not UTF-8\n";
+            print "\n\xff\xfe not UTF-8\n";
             return;
         case 'flood':
             for ($i = 0; $i < 20000; $i++) {

@@ -1,0 +1,79 @@
+"""A site to run the bridge on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from provision_py.drupal.bridge import BridgeAnswer, BridgeJob, BridgeLogEntry, Operation, install, run_job
+from provision_py.drupal.model import Credentials
+from provision_py.drupal.settings import SettingsData, render_settings
+from provision_py.sandbox.mariadb import DatabaseServer
+from provision_py.system.host import Host
+from provision_py.system.local import LocalHost
+
+URI = "site.example.test"
+#: What a quoting mistake in PHP, SQL, shell, URL or web server configuration would change.
+PASSWORD = "p'w\"$x ${y}%2B+\\q\\\\'é<?php ?>//#"
+
+
+@dataclass
+class BridgeSite:
+    """A site folder on a code base, with settings.php and a database that may be empty."""
+
+    docroot: Path
+    major: int
+    version: str
+    credentials: Credentials
+    server: DatabaseServer
+    host: Host = field(default_factory=LocalHost)
+    uri: str = URI
+    entries: list[BridgeLogEntry] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return self.docroot / "sites" / self.uri
+
+    def settings(self, **changes: object) -> SettingsData:
+        data = SettingsData(
+            uri=self.uri,
+            docroot=str(self.docroot),
+            major=self.major,
+            core_version=self.version,
+            profile="minimal",
+            include_path=str(self.docroot.parent / "includes"),
+            hash_salt="a salt that stays" if self.major >= 8 else "",
+        )
+        return replace(data, **changes)  # type: ignore[arg-type]
+
+    def write_settings(self, **changes: object) -> None:
+        path = self.folder / "settings.php"
+        path.unlink(missing_ok=True)
+        path.write_text(render_settings(self.settings(**changes)))
+
+    def job(self, *operations: Operation, **changes: object) -> BridgeJob:
+        job = BridgeJob(
+            str(self.docroot), self.uri, self.major, operations, credentials=self.credentials, timeout=100
+        )
+        return replace(job, **changes)  # type: ignore[arg-type]
+
+    def run(self, *operations: Operation, **changes: object) -> BridgeAnswer:
+        self.entries.clear()
+        return run_job(self.host, self.job(*operations, **changes), on_entry=self.entries.append)
+
+    def install(self, *further: Operation, profile: str = "minimal", **changes: object) -> BridgeAnswer:
+        operation = install(profile=profile, site_name="The site's name", site_mail="client@example.test")
+        return self.run(operation, *further, **changes)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the site's database, read as the server's admin."""
+        return self.server.query(sql, database=self.credentials.name)
+
+    def texts(self, *, type: str | None = None, source: str | None = None) -> str:
+        """The messages of the last run's entries of a type and source, one per line."""
+        return "\n".join(
+            str(entry)
+            for entry in self.entries
+            if (type is None or entry.type == type) and (source is None or entry.source == source)
+        )

@@ -1,0 +1,93 @@
+"""Sites on stand-in platforms and on real code bases, with a database of their own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+from bridge_sites import PASSWORD, URI, BridgeSite
+
+from provision_py.drupal.model import Credentials
+from provision_py.sandbox import programs
+from provision_py.sandbox.base import free_port
+from provision_py.sandbox.mariadb import DatabaseServer, quoted
+from provision_py.sandbox.processes import launch, terminate
+from provision_py.system.host import Secret
+
+
+@pytest.fixture
+def credentials(mariadb: DatabaseServer, database: str) -> Iterator[Credentials]:
+    """A user of one empty database, with a password that is hard to quote."""
+    name = f"u{secrets.token_hex(6)}"
+    mariadb.query(f"CREATE USER {quoted(name)}@'%%' IDENTIFIED BY %s", [PASSWORD])
+    mariadb.query(f"GRANT ALL ON {quoted(database)}.* TO {quoted(name)}@'%'")
+    yield Credentials(mariadb.host, mariadb.port, database, name, Secret(PASSWORD))
+    mariadb.query(f"DROP USER {quoted(name)}@'%'")
+
+
+@pytest.fixture
+def make_site(mariadb: DatabaseServer, credentials: Credentials) -> Iterator[Callable[[Path, int, str], BridgeSite]]:
+    """Makes the folder of a site on a code base, and removes it again."""
+    try:
+        programs.find(programs.PHP)
+    except programs.MissingProgramError as missing:
+        if os.environ.get("CI", "").lower() not in ("", "0", "false", "no"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+    made: list[Path] = []
+
+    def make(docroot: Path, major: int, version: str) -> BridgeSite:
+        site = BridgeSite(docroot, major, version, credentials, mariadb, uri=f"{secrets.token_hex(4)}.{URI}")
+        made.append(site.folder)
+        for folder in ("files", "private/files", "private/temp", "private/config/sync"):
+            (site.folder / folder).mkdir(parents=True)
+        site.write_settings()
+        return site
+
+    yield make
+    for folder in made:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[BridgeSite], Callable[..., HTTPResponse]]]:
+    """Serves a docroot with PHP's own web server; gives a function that asks for a path of the site."""
+    servers = []
+
+    def start(site: BridgeSite) -> Callable[..., HTTPResponse]:
+        port = free_port()
+        argv = [
+            programs.find(programs.PHP),
+            "-d",
+            "display_errors=0",
+            "-S",
+            f"127.0.0.1:{port}",
+            "-t",
+            str(site.docroot),
+        ]
+        server = launch(argv, log=site.docroot.parent / "php-server.log")
+        servers.append(server)
+
+        def get(path: str, host: str = site.uri) -> HTTPResponse:
+            for _attempt in range(100):
+                connection = HTTPConnection("127.0.0.1", port, timeout=60)
+                try:
+                    connection.request("GET", path, headers={"Host": host})
+                except ConnectionRefusedError:
+                    assert server.is_running()
+                    time.sleep(0.05)
+                    continue
+                return connection.getresponse()
+            raise AssertionError("PHP's web server does not answer")
+
+        return get
+
+    yield start
+    terminate(servers)
