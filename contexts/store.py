@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -164,7 +164,13 @@ class ContextStore:
         with self._files.locked():
             server = self._server(name, Trail(), None)
             old = self._files.read(name)
-            old.update({key: value for key, value in values.items() if key in server.properties})
+            declared = {
+                prop.name
+                for service, kind in server.service_types.items()
+                if kind in self.catalog.types(service)
+                for prop in self.catalog.server_properties(service, kind)
+            }
+            old.update({key: value for key, value in values.items() if key in declared})
             written = self._write(name, "server", old, {})
         return self.server(written.name)
 
@@ -203,15 +209,14 @@ class ContextStore:
         return loaders[self.type_of(name)](name, trail, at)
 
     def _server(self, name: str, trail: Trail, at: Key | None) -> Server:
-        record = self._record_of(name, "server", at)
-        with trail.entered(name, at):
-            around = self._surroundings(name, trail)
-            values = choose_server(name, record, {}, around)
-            return self._server_of(name, values, _rest(record, values), around, trail)
+        if name not in trail.servers:
+            record = self._record_of(name, "server", at)
+            with trail.entered(name, at):
+                values = choose_server(name, record, {}, self._surroundings(name, trail))
+                trail.servers[name] = self._server_of(name, values, _rest(record, values), trail)
+        return trail.servers[name]
 
-    def _server_of(
-        self, name: str, values: Mapping[str, PhpValue], extra: PhpArray, around: Surroundings, trail: Trail
-    ) -> Server:
+    def _server_of(self, name: str, values: Mapping[str, PhpValue], extra: PhpArray, trail: Trail) -> Server:
         at = partial(self._key, name)
         members = {
             member: self._server(member, trail, key) for member, key in member_names(values, self.catalog, at).items()
@@ -221,7 +226,7 @@ class ContextStore:
     def _surroundings(self, name: str, trail: Trail) -> Surroundings:
         master = None if is_master(name) else self._server(MASTER, trail, self._key(name, "server"))
         home = self._home if self._home is not None else os.environ.get("HOME") or str(Path.home())
-        return Surroundings(home=home, user=self._user or _current_user(), master=master, catalog=self.catalog)
+        return Surroundings(home=home, user=self._user or current_user(), master=master, catalog=self.catalog)
 
     def _platform(self, name: str, trail: Trail, at: Key | None) -> Platform:
         record = self._record_of(name, "platform", at)
@@ -280,10 +285,9 @@ class ContextStore:
 
     def _saved_server(self, name: str, old: PhpArray, options: Mapping[str, PhpValue]) -> Built:
         trail = Trail([name])
-        around = self._surroundings(name, trail)
-        values = choose_server(name, old, options, around)
+        values = choose_server(name, old, options, self._surroundings(name, trail))
         extra = _kept(old, values, options, declared_properties(self.catalog))
-        return values, extra, self._server_of(name, values, extra, around, trail)
+        return values, extra, self._server_of(name, values, extra, trail)
 
     def _saved_platform(self, name: str, old: PhpArray, options: Mapping[str, PhpValue]) -> Built:
         values = choose_platform(old, options)
@@ -345,8 +349,9 @@ def _kept(
     return kept
 
 
-def _current_user() -> str:
+def current_user() -> str:
+    """The user whose rights count, whatever the environment says."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -36,7 +36,10 @@ class Service:
         return ()
 
     def detect(self, host: Host) -> Mapping[str, PhpValue]:
-        """Properties of this type that can only be learned on the server itself, asked there; see the type."""
+        """Properties that can only be learned on the server itself, asked there, to be saved with the server.
+
+        What somebody chose is left out as long as it fits the server. None means the property's default.
+        """
         return {}
 
 

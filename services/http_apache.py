@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from provision_py.contexts.model import Platform
 from provision_py.contexts.properties import Property
 from provision_py.drupal.model import CodeBase
-from provision_py.php.values import PhpValue
 from provision_py.services import web_quoting
 from provision_py.services.http_common import PublicHttp, program_of
-from provision_py.services.http_properties import is_program_on, public_properties, restart_command
+from provision_py.services.http_properties import PHP_FPM_SOCKET, public_properties
 from provision_py.services.phpfpm import explicit_address
 from provision_py.system.configfile import ConfigFile
-from provision_py.system.host import Host
 
 #: Apache itself and its control programs, those of further instances (``apache2ctl-two``) included.
 _PROGRAM = re.compile(r"(?:apache2?|httpd)[\w.-]*")
@@ -47,11 +45,7 @@ class HttpApache(PublicHttp):
 
     @classmethod
     def server_properties(cls) -> Sequence[Property]:
-        return public_properties(cls.application)
-
-    @classmethod
-    def detect(cls, host: Host) -> Mapping[str, PhpValue]:
-        return {"http_restart_cmd": restart_command(cls.application, is_program_on(host))}
+        return (*public_properties(cls.application), PHP_FPM_SOCKET)
 
     def platform_files(self, platform: Platform, code: CodeBase, *, extra_config: str = "") -> Sequence[ConfigFile]:
         content = self.render(

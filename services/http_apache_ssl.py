@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from provision_py.contexts.properties import Property
 from provision_py.services.http_apache import HttpApache
-from provision_py.services.http_properties import public_properties, ssl_server_properties
+from provision_py.services.http_properties import PHP_FPM_SOCKET, public_properties, ssl_server_properties
 from provision_py.services.http_ssl import SslHttp
 
 
@@ -17,4 +17,4 @@ class HttpApacheSsl(SslHttp, HttpApache):
 
     @classmethod
     def server_properties(cls) -> Sequence[Property]:
-        return (*public_properties(cls.application), *ssl_server_properties())
+        return (*public_properties(cls.application), *ssl_server_properties(), PHP_FPM_SOCKET)

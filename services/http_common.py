@@ -14,8 +14,10 @@ from provision_py.errors import ServiceError
 from provision_py.php.values import PhpValue
 from provision_py.services import http_rules, templating, web_quoting
 from provision_py.services.base import HttpService
+from provision_py.services.http_properties import is_program_on, restart_command
 from provision_py.services.phpfpm import setting
 from provision_py.system.configfile import ConfigFile, Directory, Link
+from provision_py.system.host import Host
 
 #: Folders below the application's, in the order in which Provision makes them.
 SUBFOLDERS = ("pre.d", "post.d", "platform.d", "vhost.d", "subdir.d")
@@ -191,6 +193,18 @@ class PublicHttp(HttpService):
     def vhost_path(self, uri: str) -> str:
         suffix = ".conf" if self.conf_suffix else ""
         return f"{self.app_path}/vhost.d/{web_quoting.host_name(uri)}{suffix}"
+
+    def detect(self, host: Host) -> Mapping[str, PhpValue]:
+        """The restart command, where the present one names a program that is not on the server.
+
+        The default is worked out on the hub, and another machine may keep its programs elsewhere.
+        """
+        is_program = is_program_on(host)
+        words = [word for word in self.reload_command() or () if PurePosixPath(word).name != "sudo"]
+        program = next((word for word in words if not word.startswith("-")), "/")
+        if not program.startswith("/") or is_program(program):
+            return {}
+        return {"http_restart_cmd": restart_command(self.application, is_program)}
 
     def reload_command(self) -> tuple[str, ...] | None:
         command = self._property("http_restart_cmd", "")

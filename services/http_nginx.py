@@ -9,13 +9,8 @@ from provision_py.contexts.properties import Property
 from provision_py.php.values import PhpValue
 from provision_py.services import web_quoting
 from provision_py.services.http_common import PublicHttp, program_of
-from provision_py.services.http_properties import (
-    is_program_on,
-    nginx_properties,
-    public_properties,
-    restart_command,
-)
-from provision_py.services.phpfpm import address, detect_nginx
+from provision_py.services.http_properties import nginx_properties, public_properties
+from provision_py.services.phpfpm import address, detect_nginx, keep_chosen
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
 
@@ -43,9 +38,8 @@ class HttpNginx(PublicHttp):
     def server_properties(cls) -> Sequence[Property]:
         return (*public_properties(cls.application), *nginx_properties(subdirs=True))
 
-    @classmethod
-    def detect(cls, host: Host) -> Mapping[str, PhpValue]:
-        return {"http_restart_cmd": restart_command(cls.application, is_program_on(host)), **detect_nginx(host)}
+    def detect(self, host: Host) -> Mapping[str, PhpValue]:
+        return {**super().detect(host), **keep_chosen(self.server, detect_nginx(host), host)}
 
     @property
     def common_file(self) -> str:

@@ -85,6 +85,10 @@ def ssl_site_properties() -> Sequence[Property]:
     )
 
 
+#: Ours: where PHP listens for this server, ``/path/of/the.sock`` or ``host:port``. The original guesses each time.
+PHP_FPM_SOCKET = Property("phpfpm_socket", optional=True)
+
+
 def nginx_properties(*, subdirs: bool) -> Sequence[Property]:
     """What the nginx types add (Provision/Service/http/nginx.php); ``subdirs`` for the type that knows them."""
     flags = ("nginx_is_modern", "nginx_has_etag", "nginx_has_http2", "nginx_has_gzip", "nginx_has_upload_progress")
@@ -95,6 +99,7 @@ def nginx_properties(*, subdirs: bool) -> Sequence[Property]:
         Property("phpfpm_mode", lambda draft: "port"),
         *((Property("subdirs_support", lambda draft: False),) if subdirs else ()),
         Property("satellite_mode", lambda draft: "vanilla"),
+        PHP_FPM_SOCKET,
     )
 
 

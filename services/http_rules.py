@@ -62,12 +62,18 @@ FORBIDDEN = (
 #: Folders that are code where they exist, and may be an address of the site where they do not.
 FORBIDDEN_IF_THERE = r"^/+(?:core/+)?(?:vendor|node_modules|private|drush|scripts|config)(?:/|$)"
 
-#: A site's public files, the place where uploads land.
-PUBLIC_FILES = r"^/+(?:sites/+[^/]+/+)?files/"
-
 #: Query strings of the attack that SA-CORE-2018-002 closes, refused for POST.
 SA_CORE_2018_002 = r"23value|23default_value|element_parents=%23"
 
 #: Where ACME challenges are asked for (RFC 8555, 8.3), and what their files are named like.
 ACME_PATH = r"^/\.well-known/acme-challenge/"
 ACME_NAME = r"[A-Za-z0-9_-]+"
+
+
+def below(pattern: str, folder: str) -> str:
+    """A pattern of this module for a site that is shown below ``/folder``; ``folder`` is a regular expression."""
+    if pattern.startswith("^/+"):
+        return f"^/+{folder}/+{pattern[3:]}"
+    if pattern.startswith("^(?!/+"):
+        return f"^/+{folder}{pattern[1:]}"
+    return pattern

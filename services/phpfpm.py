@@ -108,10 +108,18 @@ def address(server: Server) -> str:
     return f"unix:{DEBIAN_SOCKET}" if setting(server, "phpfpm_mode") == "socket" else PHP_FPM_PORT
 
 
-def with_facts(properties: Mapping[str, PhpValue], facts: Mapping[str, PhpValue]) -> dict[str, PhpValue]:
-    """``properties`` with what was found out on the server; a php-fpm address that somebody chose stays."""
-    merged = dict(properties) | dict(facts)
-    for name in ("phpfpm_socket",):
-        if properties.get(name):
-            merged[name] = properties[name]
-    return merged
+def keep_chosen(server: Server, facts: Mapping[str, PhpValue], host: Host) -> dict[str, PhpValue]:
+    """``facts`` about php-fpm without those that somebody chose otherwise for ``server`` and that hold.
+
+    An address with a port holds, a socket as long as it is there.
+    """
+    kept = {"phpfpm_socket": None, **facts}
+    explicit = explicit_address(server)
+    if explicit is None:
+        return kept
+    path = explicit.removeprefix("unix:")
+    if path == explicit:
+        return kept | {"phpfpm_mode": "port", "phpfpm_socket": setting(server, "phpfpm_socket")}
+    if host.stat(path) is not None:
+        return kept | {"phpfpm_mode": "socket", "phpfpm_socket": path}
+    return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Hosting:
         self.host = LocalHost()
         self.server = self._server()
         self.service = SERVICES[self.kind](self.server)
+        self._sites: dict[str, Site] = {}
 
     def _server(self) -> Server:
         found: dict[str, PhpValue] = {
@@ -86,7 +88,11 @@ class Hosting:
         site = Site(uri, uri, str(docroot), platform, self.server, self.server)
         site = replace(site, **fields)  # type: ignore[arg-type]
         self.write(*self.service.site_files(site, credentials(uri), extra_config=extra_config))
+        self._sites[uri] = site
         return site
+
+    def site_named(self, uri: str) -> Site:
+        return self._sites[uri]
 
 
 def credentials(uri: str) -> Credentials:
@@ -102,30 +108,38 @@ def web_server(request: pytest.FixtureRequest) -> WebServer:
     return found
 
 
-@pytest.fixture(scope="session")
-def make_hosting() -> Iterator[Callable[[WebServer], Hosting]]:
-    """Makes Aegir roots that go away at the end."""
-    made: list[Hosting] = []
-
-    def make(web: WebServer, kind: str = "", **properties: PhpValue) -> Hosting:
-        root = Path(tempfile.mkdtemp(prefix="aegir-web-"))
-        root.chmod(0o711)
-        hosting = Hosting(web, root, kind or web.application, properties)
-        made.append(hosting)
-        hosting.set_up()
-        return hosting
-
-    yield make
-    for hosting in made:
-        if hosting.root in hosting.web.served:
-            hosting.web.forget(hosting.root)
-        remove_tree(hosting.root)
+@contextmanager
+def new_hosting(web: WebServer, kind: str = "", **properties: PhpValue) -> Iterator[Hosting]:
+    """An Aegir root that goes away at the end; nginx can serve but one at a time."""
+    root = Path(tempfile.mkdtemp(prefix="aegir-web-"))
+    root.chmod(0o711)
+    hosting = Hosting(web, root, kind or web.application, properties)
+    hosting.set_up()
+    try:
+        yield hosting
+    finally:
+        if root in web.served:
+            web.forget(root)
+        remove_tree(root)
 
 
-@pytest.fixture(scope="session")
-def hosting(web_server: WebServer, make_hosting: Callable[[WebServer], Hosting]) -> Hosting:
+@pytest.fixture
+def make_hosting() -> Iterator[Callable[..., Hosting]]:
+    """Makes Aegir roots of one test."""
+    with ExitStack() as stack:
+        yield lambda *given, **properties: stack.enter_context(new_hosting(*given, **properties))
+
+
+@pytest.fixture(scope="module")
+def hosting(web_server: WebServer) -> Iterator[Hosting]:
     """Sites of Drupal 7 and 10 in every state."""
-    hosting = make_hosting(web_server)
+    with new_hosting(web_server) as hosting:
+        _fill(hosting)
+        web_server.serve(hosting.root)
+        yield hosting
+
+
+def _fill(hosting: Hosting) -> None:
     challenges = hosting.root / "config/letsencrypt.d/well-known/acme-challenge"
     challenges.mkdir(parents=True)
     (challenges / "token-1_A").write_text("public challenge")
@@ -145,5 +159,3 @@ def hosting(web_server: WebServer, make_hosting: Callable[[WebServer], Hosting])
     files = seven / "sites/seven.test/files"
     (files / "robots.txt").write_text("public robots of the site")
     (files / "favicon.ico").write_text("public favicon of the site")
-    web_server.serve(hosting.root)
-    return hosting
