@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from provision_py.contexts.model import Server
 from provision_py.contexts.names import context_name
 from provision_py.errors import ContextError
 from provision_py.php.values import PhpValue
@@ -47,9 +48,12 @@ def reference_text(name: str) -> str:
 
 @dataclass
 class Trail:
-    """The contexts that are being loaded, outermost first: finding one of them again means a cycle."""
+    """One load: the contexts that are being loaded, outermost first: finding one of them again means a cycle; and
+    the servers that are loaded already.
+    """
 
     names: list[str] = field(default_factory=list)
+    servers: dict[str, Server] = field(default_factory=dict)
 
     @contextmanager
     def entered(self, name: str, at: Key | None) -> Iterator[None]:

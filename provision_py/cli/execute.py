@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 import traceback
@@ -101,7 +100,9 @@ def _call(command: Command, line: CommandLine, arguments: Sequence[str], sinks: 
     options: dict[str, PhpValue] = dict(line.options)
     session = new_session(drush_dir(line), _plugins(), sinks=sinks, options=options)
     if command.checks_user:
-        check_user(getpass.getuser(), _script_user(session, options))
+        from provision_py.contexts.store import current_user
+
+        check_user(current_user(), _script_user(session, options))
     context = _context(session, command, line)
     try:
         with _guarded(session, command, context):
