@@ -11,7 +11,7 @@ from pathlib import Path
 from provision_py.contexts.model import Server
 from provision_py.contexts.store import ContextStore
 from provision_py.drupal.scan import ScanCache
-from provision_py.errors import HostError, ServiceError
+from provision_py.errors import HostError, ProvisionError, ServiceError
 from provision_py.php.files import read_drushrc
 from provision_py.php.values import PhpValue
 from provision_py.services.base import HttpService
@@ -41,6 +41,7 @@ class Session:
     options: Mapping[int | str, PhpValue] = field(default_factory=dict)
     journal: Journal | None = None
     _hosts: dict[str, Host] = field(default_factory=dict)
+    _undone: bool = False
 
     @functools.cached_property
     def master(self) -> Server:
@@ -145,8 +146,14 @@ class Session:
                 self.journal = None
 
     def _undo(self, journal: Journal) -> None:
-        if journal.begun and undo_all(journal, self):
+        self._undone = bool(journal.begun) and undo_all(journal, self)
+
+    def report(self, error: ProvisionError) -> None:
+        """Log why a command failed, and that nothing is left of it."""
+        self.log.error(error)
+        if self._undone:
             self.log.info("What had been begun was undone")
+            self._undone = False
 
 
 def new_session(
@@ -161,5 +168,5 @@ def new_session(
         plugins=plugins,
         catalog=catalog,
         log=TaskLog(sinks),
-        options={**known, **(options or {})},
+        options=known | {key: value for key, value in (options or {}).items()},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from provision_py.drupal import layout
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.drupal.settings import SettingsData, hash_salt_in, new_hash_salt, render_settings
 from provision_py.errors import HostError
-from provision_py.php.sitesphp import read_sites_php, update_sites_php
+from provision_py.php.parser import read_text
+from provision_py.php.sitesphp import read_sites_php, sites_php_key, update_sites_php
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout, SetAccess
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.locks import FileLock
@@ -97,12 +99,12 @@ class SiteFiles:
     def sites_php(self) -> list[ConfigFile]:
         """The platform's sites.php with this site's aliases and without those that it has no longer."""
         path = Path(f"{self.code.docroot}/sites/sites.php")
-        former = {name: None for name, folder in read_sites_php(path).items() if folder == self.site.uri}
-        wanted = {alias: self.site.uri for alias in self.site.aliases if not alias.startswith("*.")}
-        text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
-        if not former and not wanted and text:
+        known = read_sites_php(path)
+        entries = wanted_names(self.site, known, lambda name: Path(f"{path.parent}/{name}").is_dir())
+        text = read_text(path) if path.exists() else ""
+        if not entries and text:
             return []
-        return [ConfigFile(str(path), update_sites_php(text, {**former, **wanted}, str(path)))]
+        return [ConfigFile(str(path), update_sites_php(text, entries, str(path)))]
 
     def set_modes(self) -> None:
         """Modes again, where Drupal's installer has changed them."""
@@ -135,3 +137,20 @@ class SiteFiles:
             extra = "\n".join(self.session.plugins.vhost_extra(self.site, member))
             files = service.site_files(self.site, self.credentials, extra_config=extra)
             self.session.run(Rollout(member.name, files, service.test_command(), service.reload_command()))
+
+
+def wanted_names(site: Site, known: Mapping[str, str], is_folder: Callable[[str], bool]) -> dict[str, str | None]:
+    """The entries of sites.php to set (folder of the site) or to remove (None) for one site.
+
+    Drupal knows no wildcards: it drops leading parts of a host name until something fits. So ``*.shop.example``
+    becomes ``shop.example``, unless that is a site of its own.
+    """
+    entries: dict[str, str | None] = {name: None for name, folder in known.items() if folder == site.uri}
+    for alias in site.aliases:
+        name = sites_php_key(alias.removeprefix("*."))
+        if alias.startswith("*.") and (is_folder(name) or known.get(name, site.uri) != site.uri):
+            continue
+        entries[name] = site.uri
+    if site.uri in known:
+        entries[site.uri] = None
+    return entries

@@ -63,10 +63,10 @@ def _run_claimed(session: Session, db: Database, task: TaskRecord, heartbeat: He
     try:
         _run(session, db, task, heartbeat, started)
     except ProvisionError as error:
-        session.log.error(error)
+        session.report(error)
         _write_failure(session, db, task, started)
     except Stopped:
-        session.log.error(
+        session.report(
             ProvisionError("The task was stopped from outside", hint="Run it again", code="PROVISION_STOPPED")
         )
         _write_failure(session, db, task, started)
@@ -136,7 +136,7 @@ def _log_defect(session: Session, error: Exception) -> None:
     """An exception that is none of ours is a defect of provision-py: say so, with the place, never with values."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     places = " < ".join(f"{f.filename.rsplit('provision_py/', 1)[-1]}:{f.lineno}" for f in reversed(frames))
-    session.log.error(
+    session.report(
         ProvisionError(
             f"provision-py failed unexpectedly: {type(error).__name__}",
             where=places,

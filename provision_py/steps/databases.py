@@ -13,8 +13,8 @@ def undo_database(world: World, record: Mapping[str, Any]) -> None:
     """Drop what the step made, and nothing else.
 
     Between ``CREATE DATABASE`` and the note of it the process may have died: a database that was not there before and
-    is not noted as ours is dropped only when it is empty. Accounts are dropped only with a database of ours, and only those that were not
-    there before it.
+    is not noted as ours is dropped only when it is empty. Accounts are dropped only with a database of ours, and only
+    those that were not there before it.
     """
     admin = world.database_admin(record["server"])
     name = record["name"]

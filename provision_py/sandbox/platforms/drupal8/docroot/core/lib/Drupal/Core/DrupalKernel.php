@@ -53,9 +53,12 @@ class DrupalKernel
             array_unshift($names, $names[0] . str_replace('/', '.', $request->getBasePath()));
         }
         foreach ($names as $name) {
-            $folder = isset($sites[$name]) ? $sites[$name] : $name;
-            if (is_file("$root/sites/$folder/settings.php")) {
-                return "sites/$folder";
+            // As in Drupal, a host name is shortened from the left until something fits.
+            for (; $name !== ''; $name = (string) substr(strstr($name, '.') ?: '', 1)) {
+                $folder = isset($sites[$name]) ? $sites[$name] : $name;
+                if (is_file("$root/sites/$folder/settings.php")) {
+                    return "sites/$folder";
+                }
             }
         }
         return 'sites/default';
