@@ -14,7 +14,7 @@ from provision_py.cli import formats, render
 from provision_py.cli.arguments import CommandLine, parse
 from provision_py.cli.main import FAILED, OK, USAGE
 from provision_py.commands.identity import check_user
-from provision_py.commands.registry import AS_ARGUMENT, NEEDED, Command, Registry, similar
+from provision_py.commands.registry import AS_ARGUMENT, IGNORED, NEEDED, Command, Registry, similar
 from provision_py.errors import ProvisionError, UsageError
 from provision_py.php.values import PhpArray, PhpValue
 from provision_py.tasklog import FAILING, LogEntry, MemorySink, Sink
@@ -79,6 +79,11 @@ def _run(line: CommandLine) -> int:
     command = Registry(plugins=_plugins).find(line.command)
     arguments = _arguments(command, line)
     _check_options(command, line)
+    if command.context == NEEDED and line.context is None:
+        raise UsageError(
+            f"{command.name} needs a context",
+            hint=f"provision-py @name {command.name}, with a {' or '.join(command.context_types)}",
+        )
     memory = MemorySink()
     sinks: list[Sink] = [memory]
     if line.format != "json":
@@ -168,12 +173,7 @@ def _script_user(session: Session, options: dict[str, PhpValue]) -> str | None:
 
 
 def _context(session: Session, command: Command, line: CommandLine) -> Context | None:
-    if line.context is None or command.context == AS_ARGUMENT:
-        if command.context == NEEDED:
-            raise UsageError(
-                f"{command.name} needs a context",
-                hint=f"provision-py @name {command.name}, with a {' or '.join(command.context_types)}",
-            )
+    if line.context is None or command.context in (AS_ARGUMENT, IGNORED):
         return None
     context = session.store.load(line.context)
     kind = type(context).__name__.lower()
