@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProvisionError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def up(folder: Path, drupal: Path | None) -> int:
@@ -75,7 +77,11 @@ def up(folder: Path, drupal: Path | None) -> int:
         down(folder, quiet=True)
         raise
     front_end = installation.front_end
-    seconds = run_queue(installation)
+    try:
+        seconds = run_queue(installation)
+    except BaseException:
+        print(f"\nThe servers still run, their logs are in {sandbox.path / 'log'}. Remove all with: make demo-down")
+        raise
     tasks = front_end.tasks()
     front_end.close()
     page = front_page(nginx)
