@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from provision_py.contexts.names import new_context_name
@@ -17,6 +18,11 @@ from provision_py.system.locks import FileLock
 SUFFIX = ".alias.drushrc.php"
 MODE = 0o440
 LOCK = ".provision-py.lock"
+
+
+_STRING = re.compile(rb"'[^']*'")
+#: What is left of one assignment of plain data when its strings are taken away.
+_PLAIN = re.compile(rb"<\?php\s+\$aliases\[\] = array \((?:[\s0-9,()-]|=>|array|true|false|NULL)*\);\s*")
 
 
 class AliasFolder:
@@ -57,6 +63,20 @@ class AliasFolder:
             known = (state, self._parse(name, path))
             self._read[name] = known
         return dict(known[1])
+
+    def mentions(self, name: str, words: Collection[str]) -> bool:
+        """Whether a record may have one of these words as, or within, a value. False only when it surely has not.
+
+        Reading a file is much quicker than understanding it, and an installation has hundreds. A file that is not of
+        the form that we and drush write may say anything.
+        """
+        try:
+            content = self.path(name).read_bytes()
+        except OSError:
+            return True
+        if any(word.encode() in content for word in words):
+            return True
+        return b"\\" in content or not _PLAIN.fullmatch(_STRING.sub(b"", content))
 
     def _parse(self, name: str, path: Path) -> PhpArray:
         try:

@@ -225,7 +225,7 @@ class DbMysql(Service):
     # Accounts.
 
     def account_hosts(self, user: str) -> tuple[str, ...]:
-        """The hosts for which the server knows a user of this name."""
+        """The hosts, in lower case, for which the server knows a user of this name."""
         with self.connect() as sql:
             return _account_hosts(sql, user)
 
@@ -273,7 +273,7 @@ class DbMysql(Service):
         if credentials.user and credentials.user.lower() != self.administrator().user.lower():
             with self.connect() as sql:
                 for host in _account_hosts(sql, credentials.user):
-                    if hosts is None or host in hosts:
+                    if hosts is None or host in {wanted.lower() for wanted in hosts}:
                         told.append(_drop_if_bare(sql, credentials.name, credentials.user, host))
         return tuple(told)
 
@@ -304,7 +304,7 @@ class DbMysql(Service):
                 found[parse_client_host(probe(web_server, self.host, self.port), f"@{web_server.name}")] = None
             else:
                 found.update(dict.fromkeys(self._addresses(web_server)))
-        return tuple(found)
+        return tuple(dict.fromkeys(host.lower() for host in found))
 
     def _seen_from_here(self) -> str:
         """Log in as a site of this machine would and ask; the refusal of a login tells the host as well."""

@@ -25,7 +25,7 @@ def check_name_is_free(session: Session, site: Site) -> None:
             code="PROVISION_SITE_INSTALLED",
         )
     names = {site.uri, *site.aliases}
-    for other, uri, aliases in _other_sites(session):
+    for other, uri, aliases in _other_sites(session, names):
         if other == site.name or (uri == site.uri and other in site.drush_aliases):
             continue
         taken = sorted(names & {uri, *aliases})
@@ -44,8 +44,8 @@ def _exists(session: Session, name: str) -> bool:
     return Path(f"{record.get('site_path') or ''}/settings.php").exists()
 
 
-def _other_sites(session: Session) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Name, host name and aliases of every site on record; files that cannot be read cannot take a name."""
-    for name in session.store.names_of("site", problems=[]):
+def _other_sites(session: Session, names: set[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Name, host name and aliases of every site on record that may have one of these names; files that cannot be read cannot take a name."""
+    for name in session.store.names_of("site", mentioning=names):
         record = session.store.record(name)
         yield name, str(record.get("uri") or ""), as_strings(record.get("aliases"))

@@ -100,6 +100,21 @@ def test_names_and_types(store: ContextStore) -> None:
     assert store.sites_on("@platform_d7") == ("www.example.test",)
 
 
+def test_sites_that_mention_a_name_are_found_in_any_form_of_file(store: ContextStore) -> None:
+    common = "'context_type' => 'site', 'platform' => '@platform_d7', 'uri' =>"
+    write_raw(store, "plain", f"<?php \n$aliases['plain'] = array (\n  {common} 'plain.test',\n);\n")
+    write_raw(store, "pieces", f"<?php \n$aliases['pieces'] = array ({common} 'pie' . 'ces.test');\n")
+    write_raw(
+        store,
+        "late",
+        "<?php \n$aliases['late'] = array (" + common + " 'x');$aliases['late']['uri'] = 'late' . '.test';",
+    )
+    assert store.sites_named("plain.test") == ("plain",)
+    assert store.sites_named("pieces.test") == ("pieces",)
+    assert store.sites_named("late.test") == ("late",)
+    assert store.names_of("site", mentioning=["b.example.test"]) == ("late", "pieces", "www.example.test")
+
+
 def test_a_broken_file_does_not_hide_the_others(store: ContextStore) -> None:
     write_raw(store, "broken", "<?php $aliases['broken'] = array(")
     problems: list[ProvisionError] = []
