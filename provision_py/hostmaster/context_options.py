@@ -110,6 +110,8 @@ def command_line(db: Database, task: TaskRecord) -> CommandLine:
         deleted = load_platform(db, task.rid).status == DELETED
         if task.task_type == "migrate":
             raise _bad_arguments(task, "A platform is migrated by one task per site, never by a task of its own")
+    elif node.type == "server":
+        deleted = load_server(db, task.rid).status == DELETED
     name = None if deleted else _context(db, task.rid, f"The {node.type} {node.title}").removeprefix("@")
     return CommandLine(
         context=name,

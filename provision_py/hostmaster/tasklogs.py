@@ -78,6 +78,7 @@ class TaskLogWriter:
                     self._insert(row)
                 self._in_doubt = False
                 self._pending.popleft()
+            self._next_attempt = 0.0
         except (LostError, UnreachableError):
             self._next_attempt = time.monotonic() + RETRY_AFTER
             if insist:

@@ -1,0 +1,91 @@
+"""Which tasks come next, and whether they may run now."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from small_front_end import BORN, DB_SERVER, MASTER, PLATFORM, SITE, Builder
+
+from provision_py.hostmaster import queue
+from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.tasks import claim_task, create_task
+from provision_py.hostmaster.variables import get_variable
+
+NOW = int(time.time())
+
+
+def nids(db: Database, limit: int = 10, exclude: tuple[int, ...] = ()) -> list[int]:
+    return [task.nid for task in queue.next_tasks(db, limit, exclude)]
+
+
+def test_oldest_task_of_each_object_oldest_first(db: Database) -> None:
+    late = create_task(db, SITE, "verify", now=BORN + 30)
+    early = create_task(db, SITE, "backup", now=BORN + 20)
+    platform = create_task(db, PLATFORM, "verify", now=BORN + 25)
+    server = create_task(db, MASTER, "verify", now=BORN + 10)
+    assert nids(db) == [server, early, platform]
+    assert nids(db, limit=2) == [server, early]
+    assert nids(db, limit=0) == []
+    assert nids(db, exclude=(SITE,)) == [server, platform]
+    assert queue.queued_count(db) == 4
+    db.execute("UPDATE {hosting_task} SET task_status = 3 WHERE nid = %s", (early,))
+    assert nids(db) == [server, platform, late]
+
+
+def test_tasks_of_one_second_come_by_number(db: Database) -> None:
+    wanted = [create_task(db, rid, "verify", now=BORN) for rid in (SITE, PLATFORM, MASTER)]
+    assert nids(db) == wanted
+
+
+def test_former_revisions_are_not_queued_tasks(db: Database) -> None:
+    nid = create_task(db, SITE, "verify", now=BORN)
+    claim_task(db, nid, now=NOW)
+    db.execute("UPDATE {hosting_task} SET task_status = 1 WHERE task_status = -1")
+    assert db.value("SELECT COUNT(*) FROM {hosting_task} WHERE task_status = 0") == 1
+    assert nids(db) == []
+    assert queue.queued_count(db) == 0
+
+
+def test_objects_with_a_running_task_wait(db: Database) -> None:
+    running = create_task(db, SITE, "verify", now=BORN)
+    waiting = create_task(db, SITE, "backup", now=BORN)
+    other = create_task(db, DB_SERVER, "verify", now=BORN)
+    claim_task(db, running, now=NOW)
+    assert nids(db) == [other]
+    assert queue.running_count(db) == 1
+    db.execute("UPDATE {hosting_task} SET executed = %s WHERE task_status = -1", (NOW - queue.RUNNING_WINDOW - 5,))
+    assert nids(db) == [waiting, other]
+    assert queue.running_count(db) == 0
+
+
+def test_run_that_was_overtaken_does_not_count(db: Database) -> None:
+    nid = create_task(db, SITE, "verify", now=BORN)
+    claim_task(db, nid, now=NOW)
+    claim_task(db, nid, now=NOW, force=True)
+    assert queue.running_count(db) == 1
+
+
+def test_settings_have_the_defaults_of_the_front_end(db: Database) -> None:
+    assert queue.queue_settings(db) == queue.QueueSettings(enabled=True, frequency=60, items=5, last_run=0)
+    assert not queue.dispatch_enabled(db)
+
+
+@pytest.mark.parametrize(("stored", "enabled"), [(True, True), (1, True), ("1", True), (0, False), ("0", False)])
+def test_settings_come_in_the_types_that_forms_store(
+    db: Database, build: Builder, stored: bool | int | str, enabled: bool
+) -> None:
+    build.variable("hosting_queue_tasks_enabled", stored)
+    build.variable("hosting_queue_tasks_items", "20")
+    build.variable("hosting_queue_tasks_frequency", 1)
+    build.variable("hosting_dispatch_enabled", stored)
+    assert queue.queue_settings(db) == queue.QueueSettings(enabled, frequency=1, items=20, last_run=0)
+    assert queue.dispatch_enabled(db) is enabled
+
+
+def test_runs_are_noted_where_the_front_end_looks(db: Database) -> None:
+    queue.note_dispatch(db, NOW)
+    queue.note_queue_run(db, NOW + 1)
+    assert get_variable(db, "hosting_dispatch_last_run") == NOW
+    assert get_variable(db, "hosting_queue_tasks_last_run") == NOW + 1
+    assert queue.queue_settings(db).last_run == NOW + 1
