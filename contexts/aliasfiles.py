@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from provision_py.contexts.names import new_context_name
 from provision_py.contexts.references import Key
 from provision_py.contexts.values import to_text_of, to_texts
-from provision_py.errors import ContextError
+from provision_py.errors import ContextError, HostError
 from provision_py.php.files import read_aliases, render_alias
 from provision_py.php.values import PhpArray, PhpValue
 from provision_py.system.local import LocalHost
@@ -104,8 +105,22 @@ class AliasFolder:
         self._read.pop(name, None)
         return self._host.remove(str(self.path(name)))
 
-    def locked(self) -> FileLock:
-        return FileLock(self.folder / LOCK)
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the folder. Raises HostError, LockedError among them."""
+        lock = FileLock(self.folder / LOCK)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise HostError(
+                f"The folder of the alias files cannot be changed: {error.strerror}",
+                where=str(self.folder),
+                hint="Run as the user that owns it",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def check_extra_names(

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from provision_py.contexts.model import Server
+from provision_py.contexts.names import INVALID_NAME
 from provision_py.contexts.properties import Draft, ServiceCatalog
 from provision_py.contexts.references import MASTER, MASTER_REFERENCE, Key, referenced_name
 from provision_py.contexts.values import Chooser, choose_property, to_text, to_text_of, to_text_or_none, to_texts
-from provision_py.errors import ServiceError
+from provision_py.errors import ContextError, ServiceError
 from provision_py.php.values import PhpArray, PhpValue
 
 #: What the front end sends as the type of a service that a server does not offer.
 NO_SERVICE = "NONE"
+
+_FORMS = (
+    ("remote_host", re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*|[0-9A-Fa-f:]+"), "Give a host name or an IP address"),
+    ("script_user", re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\$?"), "Give the name of a user of that machine"),
+    ("aegir_root", re.compile(r"/[^\x00-\x1f\x7f]+"), "Give an absolute path"),
+    ("ip_addresses", re.compile(r"[0-9.]+|[0-9A-Fa-f:.]+"), "Give IP addresses, with commas between them"),
+)
 
 CORE_PROPERTIES = (
     "context_type",
@@ -97,6 +106,23 @@ def _choose_service(service: str, choose: Chooser, draft: Draft, catalog: Servic
         return
     for prop in catalog.server_properties(service, service_type):
         choose_property(prop, choose, draft)
+
+
+def check_values(values: Mapping[str, PhpValue], at: Callable[[str], Key]) -> None:
+    """Refuse values of a server that is to be saved that would be something else in a command or configuration file.
+
+    Raises ContextError (PROVISION_INVALID_NAME) naming the key.
+    """
+    for key, pattern, hint in _FORMS:
+        value = values[key]
+        for text in to_texts(value, at(key)) if isinstance(value, dict) else (to_text(value, at(key)),):
+            if not pattern.fullmatch(text):
+                raise ContextError(
+                    f"{text[:80]!a} cannot be the {key} of a server",
+                    where=at(key).where(),
+                    hint=hint,
+                    code=INVALID_NAME,
+                )
 
 
 def type_key(service: str) -> str:

@@ -17,6 +17,7 @@ from provision_py.contexts.properties import ServiceCatalog
 from provision_py.contexts.references import MASTER, MASTER_REFERENCE, Key, Trail, referenced_name
 from provision_py.contexts.server import (
     Surroundings,
+    check_values,
     choose_server,
     declared_properties,
     is_master,
@@ -297,6 +298,7 @@ class ContextStore:
     def _saved_server(self, name: str, old: PhpArray, options: Mapping[str, PhpValue]) -> Built:
         trail = Trail([name])
         values = choose_server(name, old, options, self._surroundings(name, trail))
+        check_values(values, partial(self._key, name))
         extra = _kept(old, values, options, declared_properties(self.catalog))
         return values, extra, self._server_of(name, values, extra, trail)
 

@@ -45,7 +45,7 @@ def _exists(session: Session, name: str) -> bool:
 
 
 def _other_sites(session: Session, names: set[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Name, host name and aliases of every site on record that may have one of these names; files that cannot be read cannot take a name."""
+    """Name, host name and aliases of every site that may have one of these names; unreadable files have none."""
     for name in session.store.names_of("site", mentioning=names):
         record = session.store.record(name)
         yield name, str(record.get("uri") or ""), as_strings(record.get("aliases"))

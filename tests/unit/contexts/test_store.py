@@ -8,7 +8,8 @@ import pytest
 
 from provision_py.contexts.model import Platform, Server, Site
 from provision_py.contexts.store import ContextStore
-from provision_py.errors import ContextError, PhpDataError, ProvisionError, ServiceError
+from provision_py.errors import ContextError, HostError, PhpDataError, ProvisionError, ServiceError
+from provision_py.php.values import PhpValue
 from provision_py.services.catalog import Catalog
 
 MASTER_FILE = """<?php 
@@ -514,6 +515,38 @@ def test_bad_aliases_clients_and_roots_are_refused(store: ContextStore) -> None:
         with pytest.raises(ContextError) as caught:
             store.save("@platform_d7", {"root": root})
         assert caught.value.code == "PROVISION_INVALID_PATH"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"remote_host": "-oProxyCommand=id"},
+        {"remote_host": "a b"},
+        {"remote_host": "a;b"},
+        {"remote_host": "a,b"},
+        {"remote_host": False},
+        {"remote_host": "a\nb"},
+        {"script_user": "-x"},
+        {"script_user": "a;b"},
+        {"ip_addresses": "10.0.0.1;"},
+        {"aegir_root": "relative"},
+    ],
+)
+def test_bad_values_of_a_server_are_refused(store: ContextStore, options: dict[str, PhpValue]) -> None:
+    before = store.record("server_master")
+    with pytest.raises(ContextError) as caught:
+        store.save("@server_master", dict(options))
+    assert caught.value.code == "PROVISION_INVALID_NAME"
+    assert next(iter(options)) in str(caught.value)
+    assert store.record("server_master") == before
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path, catalog: Catalog) -> None:
+    (tmp_path / "file").touch()
+    impossible = ContextStore(tmp_path / "file" / "drush", catalog, home="/var/aegir", user="aegir")
+    with pytest.raises(HostError, match="cannot be changed"):
+        impossible.save("@server_master", {"context_type": "server"})
+    assert impossible.names() == ()
 
 
 def test_blanks_and_slashes_around_a_root(store: ContextStore) -> None:
