@@ -22,6 +22,8 @@ from provision_py.system.host import Host
 #: Folders below the application's, in the order in which Provision makes them.
 SUBFOLDERS = ("pre.d", "post.d", "platform.d", "vhost.d", "subdir.d")
 
+_SUDO_OPTIONS_WITH_VALUE = frozenset({"-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt"})
+
 #: The name under which the credentials of a site reach PHP.
 CREDENTIAL_NAMES = ("db_type", "db_name", "db_user", "db_passwd", "db_host", "db_port")
 
@@ -111,12 +113,12 @@ def split_command(command: str) -> tuple[str, ...]:
 
 def program_of(argv: Sequence[str], name: re.Pattern[str]) -> int | None:
     """Where in ``argv`` the program stands whose base name matches; sudo and its options may be in front of it."""
-    for index, word in enumerate(argv):
-        if name.fullmatch(PurePosixPath(word).name):
-            return index
-        if index == 0 and PurePosixPath(word).name != "sudo":
-            return None
-    return None
+    index = 0
+    if argv and PurePosixPath(argv[0]).name == "sudo":
+        index = 1
+        while index < len(argv) and argv[index].startswith("-"):
+            index += 2 if argv[index] in _SUDO_OPTIONS_WITH_VALUE else 1
+    return index if index < len(argv) and name.fullmatch(PurePosixPath(argv[index]).name) else None
 
 
 class PublicHttp(HttpService):

@@ -148,7 +148,7 @@ def nginx_regex(pattern: str) -> str:
 
     nginx takes one backslash away before these signs when it reads a word.
     """
-    return '"' + re.sub(r"\\(?=[\\\"'trn])", r"\\\\", _printable(pattern)).replace('"', '\\"') + '"'
+    return '"' + re.sub(r"\\(?=[\\\"'trn]|$)", r"\\\\", _printable(pattern)).replace('"', '\\"') + '"'
 
 
 def _printable(value: str) -> str:

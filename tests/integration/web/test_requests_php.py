@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provision_py.errors import ProcessError
-from tests.integration.web.conftest import AWKWARD_PASSWORD, Hosting
+from web.hosting import AWKWARD_PASSWORD, Hosting
 
 
 def test_php_gets_the_bare_credentials(hosting: Hosting) -> None:

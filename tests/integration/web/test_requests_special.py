@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provision_py.sandbox.webserver import WebServer
-from tests.integration.web.conftest import Hosting
-from tests.integration.web.tree import SECRET, make_drupal_7, make_drupal_10
+from web.hosting import Hosting
+from web.tree import SECRET, make_drupal_7, make_drupal_10
 
 MakeHosting = Callable[..., Hosting]
 

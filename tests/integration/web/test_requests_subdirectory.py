@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from provision_py.sandbox.webserver import WebServer
-from tests.integration.web.conftest import AWKWARD_PASSWORD, Hosting, credentials, new_hosting
-from tests.integration.web.tree import SECRET, make_drupal_7, make_drupal_10
+from web.hosting import AWKWARD_PASSWORD, Hosting, credentials, new_hosting
+from web.tree import SECRET, make_drupal_7, make_drupal_10
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.web.conftest import Hosting
-from tests.integration.web.tree import SECRET
+from web.hosting import Hosting
+from web.tree import SECRET
 
 TABLE = json.loads((Path(__file__).parent / "requests.json").read_text())
 

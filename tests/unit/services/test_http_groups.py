@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from provision_py.contexts.model import Server
+from provision_py.errors import ContextError
+from provision_py.php.values import PhpValue, php_list
+from provision_py.services.http_cluster import HttpCluster
+from provision_py.services.http_group import HttpGroup
+from provision_py.services.http_pack import HttpPack
+
+
+def web(name: str, kind: str | None = "apache") -> Server:
+    types = {} if kind is None else {"http": kind}
+    return Server(name, f"{name}.test", "/var/aegir", "aegir", service_types=types)
+
+
+MEMBERS = {name: web(name, kind) for name, kind in (("w1", "apache"), ("w2", "nginx"), ("w3", "apache_ssl"))}
+
+
+def group(kind: str, **lists: PhpValue) -> Server:
+    return replace(web("group", kind), properties=lists, members=MEMBERS)
+
+
+def names(servers: Sequence[Server]) -> list[str]:
+    return [server.name for server in servers]
+
+
+def test_a_cluster_gives_everything_to_everyone_in_its_order() -> None:
+    service = HttpCluster(group("cluster", cluster_web_servers=php_list(["@w2", "@w1", "@w2"])))
+
+    assert names(service.config_servers()) == ["w2", "w1"]
+    assert names(service.code_servers()) == ["w2", "w1"]
+    assert names(service.grant_servers()) == ["w2", "w1"]
+
+
+def test_a_pack_gives_code_to_its_masters_alone() -> None:
+    service = HttpPack(
+        group("pack", master_web_servers=php_list(["@w2", "@w3"]), slave_web_servers=php_list(["@w1", "@w3"]))
+    )
+
+    assert names(service.config_servers()) == ["w2", "w3", "w1"]
+    assert names(service.code_servers()) == ["w2", "w3"]
+    assert names(service.grant_servers()) == ["w2", "w3", "w1"]
+
+
+def test_a_pack_without_slaves() -> None:
+    service = HttpPack(group("pack", master_web_servers="@w1", slave_web_servers={}))
+
+    assert names(service.config_servers()) == ["w1"]
+
+
+def test_properties_in_their_order() -> None:
+    assert [(prop.name, prop.kind) for prop in HttpCluster.server_properties()] == [
+        ("cluster_web_servers", "members")
+    ]
+    assert [(prop.name, prop.kind) for prop in HttpPack.server_properties()] == [
+        ("slave_web_servers", "members"),
+        ("master_web_servers", "members"),
+    ]
+
+
+QUESTIONS: list[Callable[[HttpGroup], Sequence[Server]]] = [
+    lambda service: service.config_servers(),
+    lambda service: service.grant_servers(),
+]
+
+
+@pytest.mark.parametrize("ask", QUESTIONS)
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [(None, "does not exist"), (web("bad", None), "no http service"), (web("bad", "cluster"), "a group itself"),
+     (web("bad", "pack"), "a group itself")],
+)  # fmt: skip
+def test_members_that_cannot_serve(
+    ask: Callable[[HttpGroup], Sequence[Server]], member: Server | None, message: str
+) -> None:
+    members = MEMBERS | ({} if member is None else {"bad": member})
+    services: list[HttpGroup] = [
+        HttpCluster(replace(group("cluster", cluster_web_servers=php_list(["@w1", "@bad"])), members=members)),
+        HttpPack(
+            replace(group("pack", master_web_servers="@w1", slave_web_servers=php_list(["@bad"])), members=members)
+        ),
+    ]
+    for service in services:
+        with pytest.raises(ContextError, match=message) as caught:
+            ask(service)
+        assert "@bad" in str(caught.value)
+
+
+def test_groups_without_members() -> None:
+    with pytest.raises(ContextError, match="no members"):
+        HttpCluster(group("cluster", cluster_web_servers={})).config_servers()
+    with pytest.raises(ContextError, match="no members"):
+        HttpPack(group("pack", master_web_servers={}, slave_web_servers="@w1")).config_servers()
+
+
+def test_groups_render_nothing() -> None:
+    service = HttpCluster(group("cluster", cluster_web_servers="@w1"))
+
+    assert (service.server_files(), service.server_directories(), service.test_command()) == ((), (), None)

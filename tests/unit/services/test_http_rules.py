@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from provision_py.services import http_rules as rules
+
+
+def is_forbidden(path: str, folder: str = "") -> bool:
+    patterns = [pattern for _, pattern in rules.FORBIDDEN]
+    if folder:
+        patterns = [rules.below(pattern, folder) for pattern in patterns]
+    return any(re.search(pattern, path, re.IGNORECASE) for pattern in patterns)
+
+
+SHOWN = [
+    "/",
+    "/index.php",
+    "/index.php/node/1",
+    "/update.php/selection",
+    "/core/install.php",
+    "/sites/all/modules/civicrm/extern/rest.php",
+    "/sites/a.test/modules/contrib/ad/serve.php",
+    "/sites/a.test/files/x.txt",
+    "/sites/a.test/files/x.md",
+    "/sites/a.test/files/x.php_.txt",
+    "/sites/a.test/files/x.phpx",
+    "/sites/a.test/themes/mine/style.css",
+    "/core/assets/vendor/x.js",
+    "/robots.txt",
+    "/humans.txt",
+    "/.well-known/acme-challenge/x",
+    "/.well-known",
+    "/information",
+    "/testing",
+    "/node.profiles",
+    "/tag",
+    "/repository/root/entries",
+    "/sites/a.info/files/x.png",
+    "/private",
+    "/vendor/x",
+    "/readme",
+    "/user/a@b.test.example/x",
+]
+HIDDEN = [
+    "/.git",
+    "/a/.svn/entries",
+    "/a.php",
+    "/A.PHP",
+    "/core/index.php",
+    "/sites/index.php",
+    "/index.php5",
+    "/index.php.txt",
+    "/index.phtml",
+    "/index.phps",
+    "/sites/a.test/files/civicrm/x.php",
+    "/sites/a.test/files/modules/civicrm/x.php",
+    "/x/sites/all/modules/ad/serve.php",
+    "/sites/all/modules/ad/.x.php",
+    "/x.yml",
+    "/x.YAML",
+    "/x.html.twig",
+    "/x.mysql",
+    "/x.sql.gz",
+    "/x.inc.bak",
+    "/x~",
+    "/x/#y#",
+    "/package-lock.json",
+    "/core/yarn.lock",
+    "/sites/a.test/private/files/x.pdf",
+    "/sites/a.test/files/config_x/y",
+    "/files/config_x/y",
+]
+
+
+@pytest.mark.parametrize("path", SHOWN)
+def test_shown(path: str) -> None:
+    assert not is_forbidden(path)
+
+
+@pytest.mark.parametrize("path", HIDDEN)
+def test_hidden(path: str) -> None:
+    assert is_forbidden(path)
+
+
+@pytest.mark.parametrize("path", SHOWN)
+def test_shown_below_a_folder(path: str) -> None:
+    assert not is_forbidden(f"/a/b{path}", "a/b")
+
+
+@pytest.mark.parametrize("path", HIDDEN)
+def test_hidden_below_a_folder(path: str) -> None:
+    assert is_forbidden(f"/a/b{path}", "a/b")
+
+
+@pytest.mark.parametrize("path", ["/vendor/autoload.js", "/private", "/core/node_modules/x", "/drush/x"])
+def test_hidden_where_it_exists(path: str) -> None:
+    assert re.search(rules.FORBIDDEN_IF_THERE, path)
+    assert re.search(rules.below(rules.FORBIDDEN_IF_THERE, "sub"), f"/sub{path}")
+    assert not re.search(rules.FORBIDDEN_IF_THERE, f"/modules{path}")
+
+
+def test_patterns_need_no_escaping_that_differs_between_the_servers() -> None:
+    for pattern in (*(pattern for _, pattern in rules.FORBIDDEN), rules.SCRIPT, rules.FORBIDDEN_IF_THERE):
+        assert not re.search(r"""["'\s]|\\\\""", pattern)
