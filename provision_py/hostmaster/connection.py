@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -181,16 +182,16 @@ class Database:
         return self._run(sql, params, lambda cursor: int(cursor.lastrowid or 0), repeatable=False)
 
     def insert_many(self, sql: str, rows: Sequence[Mapping[str, object] | Sequence[object]]) -> int:
-        """Run one INSERT for many rows; the number of rows."""
+        """Run one INSERT for many rows, in a transaction if there are very many; the number of rows."""
         if not rows:
             return 0
         statement = self._prepared(sql)
-        connection = self._connected()
-        try:
+
+        def run(connection: Connection) -> int:
             with connection.cursor() as cursor:
                 return int(cursor.executemany(statement, rows) or 0)
-        except (pymysql.err.Error, OSError) as error:
-            raise self._translated(error) from None
+
+        return self._persistently(run, repeatable=False)
 
     # Transactions
 
@@ -210,7 +211,11 @@ class Database:
         try:
             self._connected_now().commit()
         except (pymysql.err.Error, OSError) as error:
+            self.close()
             raise self._translated(error) from None
+        except BaseException:
+            self.close()
+            raise
 
     def retrying(self, work: Callable[[], T], attempts: int = 6) -> T:
         """Run ``work`` in a transaction, again when InnoDB gave up on a lock or the connection was lost.
@@ -291,6 +296,10 @@ class Database:
                 self.close()
                 if self.in_transaction or delay is None or not (repeatable or _code(error) in _NEVER_RAN):
                     raise translated from None
+            except BaseException:
+                # A signal may have come between question and answer; the next question would get this answer.
+                self.close()
+                raise
             time.sleep(delay)
         raise AssertionError("unreachable")
 
@@ -324,6 +333,8 @@ class Database:
         # as certificates of database servers are self-signed as a rule.
         tls: dict[str, Any] = {"ssl_disabled": True} if settings.is_local else {"ssl": {"check_hostname": False}}
         try:
+            if settings.socket:
+                _knock(settings.socket)
             return pymysql.connect(
                 host=settings.host or "localhost",
                 port=settings.port,
@@ -362,6 +373,13 @@ class Database:
         # The text of a syntax error quotes the statement with its values.
         reason = f"error {code}" if code == _SYNTAX else f"{text} (error {code})"
         return HostmasterError(f"The front end's database refused a statement: {reason}", where=where)
+
+
+def _knock(path: str) -> None:
+    """Raise OSError when nobody listens at a socket; PyMySQL would leave its own end open in that case."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
+        end.settimeout(CONNECT_TIMEOUT)
+        end.connect(path)
 
 
 def _code(error: BaseException) -> int:

@@ -76,7 +76,7 @@ class TaskLogWriter:
                 row = self._storable(self._pending[0])
                 if not (self._in_doubt and self._was_stored(row)):
                     self._insert(row)
-                self._in_doubt = False
+                self._in_doubt = False  # not so when the insert was broken off, by whatever
                 self._pending.popleft()
             self._next_attempt = 0.0
         except (LostError, UnreachableError):
@@ -85,11 +85,11 @@ class TaskLogWriter:
                 raise
 
     def _insert(self, row: _Entry) -> None:
+        self._in_doubt = True
         try:
             self._last_lid = self._db.insert(queries.INSERT_LOG, row)
         except LostError:
             # The server may have stored the row before the connection broke.
-            self._in_doubt = True
             if not self._was_stored(row):
                 self._last_lid = self._db.insert(queries.INSERT_LOG, row)
 

@@ -24,7 +24,6 @@ from provision_py.hostmaster.nodes import (
     find_node,
     insert_node,
     load_node,
-    load_site,
     new_revision,
     touch_node,
 )
@@ -211,7 +210,8 @@ def finish(db: Database, task: TaskRecord) -> int:
     status = final_status(db, task.vid)
 
     def store() -> None:
-        db.execute(queries.SET_STATUS, {"vid": task.vid, "status": status})
+        if db.execute(queries.SET_STATUS, {"vid": task.vid, "status": status}) == 0:
+            return  # the task was deleted meanwhile
         db.insert(
             queries.INSERT_LOG,
             {
@@ -317,9 +317,10 @@ def _check_guard(db: Database, target: Node, task_type: str, features: Features)
     if task_type not in (_FORK_GUARDED if features.fork else _GUARDED):
         return
     hostmaster = nid_variable(db, HOSTMASTER_SITE)
-    if hostmaster is None or find_node(db, hostmaster) is None:
+    if hostmaster is None:
         return
-    if target.nid in (hostmaster, load_site(db, hostmaster).platform):
+    site = db.row(queries.SITE, {"nid": hostmaster})
+    if target.nid == hostmaster or (site and target.nid == site["platform"]):
         raise TaskError(
             f"The {target.type} {target.title} belongs to the front end itself and must not get a task {task_type}",
             hint="Disable or delete the front end by hand if that is really meant",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -139,6 +140,44 @@ def test_lost_connection_is_tried_again_for_whole_transactions(db: Database, mar
     db.retrying(work)
     assert len(tries) == 2
     assert db.value(COUNT) == 1
+
+
+def test_many_rows_at_once(db: Database, mariadb: DatabaseServer) -> None:
+    assert db.insert_many(ADD, []) == 0
+    assert db.insert_many(ADD, [(f"test{number}",) for number in range(500)]) == 500
+    with pytest.raises(LostError), db.transaction():
+        db.insert(ADD, ("test-a",))
+        kill(mariadb, db)
+        db.insert_many(ADD, [("test-b",)])
+    assert db.value(COUNT) == 500
+
+
+def test_statement_broken_off_by_a_signal_does_not_mix_up_answers(db: Database) -> None:
+    """A handler that raises while the answer is awaited, as at the end of a time limit."""
+
+    class Alarm(BaseException):
+        pass
+
+    def ring(_number: int, _frame: object) -> None:
+        raise Alarm
+
+    former = signal.signal(signal.SIGALRM, ring)
+    try:
+        for in_transaction in (False, True):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(Alarm):
+                if in_transaction:
+                    with db.transaction():
+                        db.insert(ADD, ("test",))
+                        db.value("SELECT SLEEP(5)")
+                else:
+                    db.value("SELECT SLEEP(5)")
+            assert db.value("SELECT 42") == 42
+            assert not db.in_transaction
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    assert db.value(COUNT) == 0
 
 
 def test_server_that_comes_back_in_time(db: Database, wire: Wire, settings: DatabaseSettings) -> None:

@@ -264,3 +264,23 @@ def test_status_follows_from_the_log(db: Database, types: list[str], status: int
     assert (last["type"], last["nid"], last["error"]) == ("info", task.nid, "")
     assert tasks.STATUS_LABELS[status] in last["message"]
     assert load_node(db, task.nid).changed == NOW
+
+
+def test_run_whose_task_was_deleted_meanwhile_writes_nothing(db: Database) -> None:
+    task = tasks.claim_task(db, tasks.create_task(db, SITE, "verify", now=NOW), now=NOW)
+    for name in ("node", "node_revision", "node_access", "hosting_task"):
+        db.execute(f"DELETE FROM {{{name}}} WHERE nid = %s", (task.nid,))
+    before = snapshot(db)
+    tasks.end_run(db, task, 1)
+    tasks.finish(db, task)
+    assert snapshot(db) == before
+
+
+def test_task_of_a_damaged_site_can_run_and_fail(db: Database) -> None:
+    nid = tasks.create_task(db, SITE, "verify", now=NOW)
+    db.execute("DELETE FROM {hosting_site} WHERE nid = %s", (SITE,))
+    task = tasks.claim_task(db, nid, now=NOW)
+    with db.sibling() as own:
+        TaskLogWriter(own, task.vid, task.nid).write("error", "The site has no row")
+    tasks.end_run(db, task, 1)
+    assert tasks.finish(db, task) == tasks.ERROR
