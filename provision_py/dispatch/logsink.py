@@ -26,4 +26,7 @@ class HostmasterSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        try:
+            self._writer.flush(final=error is None)
+        finally:
+            self._db.close()

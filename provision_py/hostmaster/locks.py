@@ -30,8 +30,17 @@ _POLL: Final = 0.1  # seconds
 
 
 def unique_value() -> str:
-    """A value for a lock that says whose it is: host, process, and a random part."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
+    """A value for a lock that says whose it is: host, process, and a random part after the mark of the machine."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_machine()}-{secrets.token_hex(8)}"
+
+
+def _machine() -> str:
+    """Where our process ids mean something: this boot of this machine, this container. Host names may be shared."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return "unknown"
 
 
 class DrupalLock:
@@ -191,13 +200,15 @@ def accepted_run(db: Database, nid: int) -> bool:
 def expire_dead_runs(db: Database) -> int:
     """Let the rows of this machine's runs lapse now whose process is gone; how many.
 
-    Other machines' runs lapse by themselves.
+    Runs of other machines and containers, and from before a restart of this one, lapse by themselves.
     """
-    ours = socket.gethostname() + ":"
+    machine = _machine()
     count = 0
     for row in db.rows(queries.RUNS, {"start": RUN_PREFIX}):
         value = str(row["value"])
-        if value.startswith(ours) and not _is_alive(value.removeprefix(ours).partition(":")[0]):
+        _host, _colon, rest = value.partition(":")
+        pid, _colon, mark = rest.partition(":")
+        if machine != "unknown" and mark.startswith(f"{machine}-") and not _is_alive(pid):
             count += db.execute(queries.EXPIRE_RUN, {"name": row["name"], "value": value})
     return count
 

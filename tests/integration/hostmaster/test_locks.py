@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from small_front_end import BORN, PLATFORM, SITE, Wire
@@ -181,6 +184,59 @@ def test_stored_results_are_told_from_lost_ones(db: Database, running: int) -> N
         assert locks.was_accepted(db, running, heartbeat.value)
         assert not locks.was_accepted(db, running, locks.unique_value())
     assert names(db) == []
+
+
+@pytest.fixture
+def dead_process() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_run_of_a_process_that_is_gone_lapses_at_once(db: Database, running: int, dead_process: int) -> None:
+    value = locks.unique_value().replace(f":{os.getpid()}:", f":{dead_process}:")
+    add = "INSERT INTO {semaphore} (name, value, expire) VALUES (%s, %s, UNIX_TIMESTAMP() + 60)"
+    db.insert(add, (f"provision_py_run_{running}", value))
+    assert locks.stale_runs(db) == []
+    assert locks.expire_dead_runs(db) == 1
+    assert [task.nid for task in locks.stale_runs(db)] == [running]
+    assert not locks.accepted_run(db, running)
+
+
+def test_runs_that_may_live_are_left_alone(db: Database, running: int, dead_process: int) -> None:
+    """Of this process, of another machine or container whatever its name, of other software."""
+    own = locks.unique_value()
+    host, _pid, mark = own.split(":")
+    boot, space, _random = mark.split("-")
+    others = [
+        own,
+        f"{own}:accepted",
+        f"{host}:{dead_process}:{boot[::-1]}x-{space}-aa",
+        f"{host}:{dead_process}:{boot}-1{space}-aa",
+        f"{host}:{dead_process}:aabbccddeeff0011",
+        "1234567895f2c.12345678",
+    ]
+    for number, value in enumerate(others):
+        db.insert(
+            "INSERT INTO {semaphore} (name, value, expire) VALUES (%s, %s, UNIX_TIMESTAMP() + 60)",
+            (f"provision_py_run_{number}", value),
+        )
+    assert locks.expire_dead_runs(db) == 0
+
+
+def test_process_that_nobody_waits_for_is_dead(db: Database, running: int) -> None:
+    with subprocess.Popen(["true"]) as process:
+        deadline = time.monotonic() + 10
+        while b" Z " not in Path(f"/proc/{process.pid}/stat").read_bytes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        value = locks.unique_value().replace(f":{os.getpid()}:", f":{process.pid}:")
+        db.insert(
+            "INSERT INTO {semaphore} (name, value, expire) VALUES (%s, %s, UNIX_TIMESTAMP() + 60)",
+            (f"provision_py_run_{running}", f"{value}:accepted"),
+        )
+        assert locks.expire_dead_runs(db) == 1
+        assert locks.accepted_run(db, running)
 
 
 def test_rows_without_a_run_are_swept(db: Database, running: int) -> None:
