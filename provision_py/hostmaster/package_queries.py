@@ -14,17 +14,17 @@ ORDER BY p.vid
 # what that one has committed.
 PACKAGES_FOR_UPDATE: Final = f"{PACKAGES} FOR UPDATE"
 
+# The driver sends one statement for many rows only where every value is a parameter; other columns have defaults.
 ADD_REVISIONS: Final = """
-INSERT INTO {node_revision} (nid, uid, title, log, timestamp, status, comment, promote, sticky)
-VALUES (0, %(uid)s, %(title)s, '', %(now)s, 1, 0, 0, 0)
+INSERT INTO {node_revision} (uid, title, log, timestamp, status)
+VALUES (%(acting_uid)s, %(title)s, %(log)s, %(now)s, %(status)s)
 """
 UNCLAIMED_REVISIONS: Final = (
     "SELECT vid, title FROM {node_revision} WHERE nid = 0 AND timestamp = %(now)s ORDER BY vid"
 )
 ADD_NODES: Final = """
-INSERT INTO {node}
-  (vid, type, language, title, uid, status, created, changed, comment, promote, sticky, tnid, translate)
-VALUES (%(vid)s, 'package', '', %(title)s, 1, 1, %(now)s, %(now)s, 0, 0, 0, 0, 0)
+INSERT INTO {node} (vid, type, title, uid, status, created, changed)
+VALUES (%(vid)s, %(type)s, %(title)s, %(uid)s, %(status)s, %(now)s, %(now)s)
 """
 NIDS_OF_REVISIONS: Final = "SELECT nid, vid FROM {node} WHERE vid IN %(vids)s"
 CLAIM_REVISIONS: Final = """
@@ -35,8 +35,7 @@ INSERT INTO {hosting_package} (vid, nid, package_type, short_name, old_short_nam
 VALUES (%(vid)s, %(nid)s, %(type)s, %(short_name)s, %(old_short_name)s, %(description)s)
 """
 PUBLISH_PACKAGES: Final = """
-INSERT INTO {node_access} (nid, gid, realm, grant_view, grant_update, grant_delete)
-VALUES (%(nid)s, 0, 'all', 1, 0, 0)
+INSERT INTO {node_access} (nid, realm, grant_view) VALUES (%(nid)s, %(realm)s, %(grant_view)s)
 """
 CHANGE_PACKAGE: Final = """
 UPDATE {hosting_package} SET old_short_name = %(old_short_name)s, description = %(description)s WHERE nid = %(nid)s

@@ -144,22 +144,21 @@ class _Writer:
         """
         if not nodes:
             return {}
-        self.db.insert_many(
-            sql.ADD_REVISIONS, [{"uid": self.acting_uid, "title": node.title, "now": self.now} for node in nodes]
-        )
+        common = {"type": "package", "uid": 1, "status": 1, "log": "", "acting_uid": self.acting_uid, "now": self.now}
+        self.db.insert_many(sql.ADD_REVISIONS, [{**common, "title": node.title} for node in nodes])
         free: defaultdict[str, list[int]] = defaultdict(list)
         for row in self.db.rows(sql.UNCLAIMED_REVISIONS, {"now": self.now}):
             free[row["title"]].append(int(row["vid"]))
         numbered = [replace(node, vid=free[node.title].pop(0)) for node in nodes]
-        self.db.insert_many(
-            sql.ADD_NODES, [{"vid": node.vid, "title": node.title, "now": self.now} for node in numbered]
-        )
+        self.db.insert_many(sql.ADD_NODES, [{**common, "vid": node.vid, "title": node.title} for node in numbered])
         vids = tuple(node.vid for node in numbered)
         nids = {int(row["vid"]): int(row["nid"]) for row in self.db.rows(sql.NIDS_OF_REVISIONS, {"vids": vids})}
         self.db.execute(sql.CLAIM_REVISIONS, {"vids": vids})
         numbered = [replace(node, nid=nids[node.vid]) for node in numbered]
         self.db.insert_many(sql.ADD_PACKAGES, [asdict(node) for node in numbered])
-        self.db.insert_many(sql.PUBLISH_PACKAGES, [{"nid": node.nid} for node in numbered])
+        self.db.insert_many(
+            sql.PUBLISH_PACKAGES, [{"nid": node.nid, "realm": "all", "grant_view": 1} for node in numbered]
+        )
         return {node.key: node.nid for node in numbered}
 
     def instances(

@@ -257,8 +257,26 @@ def test_two_thousand_packages_take_well_under_a_second(db: Database) -> None:
     with db.transaction():
         sync_platform_packages(db, PLATFORM, packages, now=NOW)
     again = time.perf_counter() - begun
-    # Generous: tests run on busy machines. One statement per package would take many times as long.
+    # Generous: tests run on busy machines.
     assert (first < 4, again < 1.5) == (True, True), (first, again)
+
+
+def test_the_number_of_statements_does_not_grow_with_the_packages(db: Database) -> None:
+    def statements(packages: PlatformPackages) -> int:
+        before = questions(db)
+        with db.transaction():
+            sync_platform_packages(db, PLATFORM, packages, now=NOW)
+        return questions(db) - before
+
+    assert statements(PlatformPackages((*many(1), profile("minimal", "en")), (), {"minimal": ()})) < 40
+    assert statements(PlatformPackages((*many(1500), profile("minimal", "en")), (), {"minimal": ()})) < 40
+
+
+def questions(db: Database) -> int:
+    """How many statements this connection has sent."""
+    row = db.row("SHOW SESSION STATUS LIKE 'Questions'")
+    assert row is not None
+    return int(row["Value"])
 
 
 def test_two_runners_that_find_the_same_modules_add_them_once(db: Database, build: Builder) -> None:

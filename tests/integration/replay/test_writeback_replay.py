@@ -6,9 +6,7 @@ Only the database takes part: the command's outcome is made from the recorded ro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -64,12 +62,6 @@ DELIBERATE = {
 }
 
 LOG_TYPES = {1: "success", 2: "error", 3: "warning"}
-
-
-@pytest.fixture(scope="session")
-def history(reference: Path, mariadb: DatabaseServer) -> Iterator[History]:
-    with mariadb.temporary_database("recorded") as database:
-        yield History.load(reference, mariadb, database)
 
 
 def run_writeback(replay: Replay, settings: DatabaseSettings, nid: int) -> None:
