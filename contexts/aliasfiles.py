@@ -32,7 +32,7 @@ class AliasFolder:
     def __init__(self, path: Path) -> None:
         self.folder = path
         self._host = LocalHost()
-        self._read: dict[str, tuple[tuple[int, int, int], PhpArray]] = {}
+        self._read: dict[str, tuple[tuple[int, ...], PhpArray]] = {}
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
@@ -58,7 +58,7 @@ class AliasFolder:
             ) from None
         except OSError as error:
             raise _unreadable(path, error) from error
-        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        state = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         known = self._read.get(name)
         if known is None or known[0] != state:
             known = (state, self._parse(name, path))

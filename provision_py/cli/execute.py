@@ -192,13 +192,14 @@ def _guarded(session: Session, command: Command, context: Context | None) -> Ite
     if not command.stoppable:
         yield
         return
-    from provision_py.dispatch import contextlocks
+    from provision_py.dispatch import contextlocks, recovery
     from provision_py.dispatch.workers import Stopped, stopping_on_signals
 
     with ExitStack() as stack:
         try:
             stack.enter_context(stopping_on_signals())
             if command.journaled and context is not None:
+                recovery.recover_commands(session, None)
                 locks = contextlocks.locks_for(context)
                 stack.enter_context(contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT))
                 stack.enter_context(session.journaled(command.name, context.name))

@@ -19,6 +19,10 @@ from provision_py.sandbox.mariadb import DatabaseServer
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
+BASE_ENVIRONMENT = {"LANG": "C.UTF-8"} | {
+    name: os.environ[name] for name in ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE") if name in os.environ
+}
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -32,7 +36,7 @@ def run(tmp_path: Path) -> Run:
             input=stdin,
             capture_output=True,
             text=True,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", **environment},
+            env={**BASE_ENVIRONMENT, "HOME": str(tmp_path), **environment},
             check=False,
         )
         assert done.returncode == expect, done.stderr
@@ -213,7 +217,7 @@ def test_a_full_disk_leaves_the_old_file(run: Run, master: Path, tmp_path: Path)
         ["bash", "-c", f"trap '' XFSZ; {script}", sys.executable, "x" * 5000],
         capture_output=True,
         text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**BASE_ENVIRONMENT, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         check=False,
     )
     assert done.returncode == 1, done.stderr
