@@ -232,3 +232,26 @@ def test_values_of_a_refused_statement_stay_out_of_the_error(db: Database) -> No
 def test_charset_of_tables(db: Database) -> None:
     assert db.charset_of("hosting_task_log") == "utf8mb4"
     assert db.charset_of("no_such_table") == ""
+
+
+def test_server_on_another_machine_that_offers_no_tls(
+    settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provision_py.hostmaster.connection._LOOPBACK", frozenset())
+    far = replace(settings, socket=None)
+    assert not far.is_local
+    with Database(far) as db:
+        assert db.value("SELECT 1") == 1
+
+
+def test_password_outside_latin_1(mariadb: DatabaseServer, settings: DatabaseSettings, db: Database) -> None:
+    password = "pä€'\\ß%s"
+    mariadb.query("CREATE USER 'umlaut'@'%%' IDENTIFIED BY %s", (password,))
+    try:
+        mariadb.query(f"GRANT SELECT ON `{settings.database}`.* TO 'umlaut'@'%'")
+        with Database(replace(settings, user="umlaut", password=Secret(password))) as other:
+            assert other.value("SELECT COUNT(*) FROM {users}") == 3
+            with pytest.raises(HostmasterError, match="command denied"):
+                other.execute("DELETE FROM {users}")
+    finally:
+        mariadb.query("DROP USER 'umlaut'@'%'")
