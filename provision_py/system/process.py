@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -136,11 +137,9 @@ def _communicate(
         reader.start()
     feeder = threading.Thread(target=_feed, args=(process, stdin), daemon=True)
     feeder.start()
-    in_time = True
+    in_time = False
     try:
-        process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        in_time = False
+        in_time = _ends_within(process, timeout)
     finally:
         if process.returncode is None:
             _kill_group(process)
@@ -149,6 +148,30 @@ def _communicate(
         reader.join(1.0 if in_time else 0.2)
     feeder.join(0.2)
     return "".join(collected[0]), "".join(collected[1]), in_time
+
+
+def _ends_within(process: subprocess.Popen[bytes], timeout: float | None) -> bool:
+    """Wait for the end of a process, at most ``timeout`` seconds; whether it has ended.
+
+    Popen.wait with a timeout looks every 50 ms, and every program that a task runs would take that much longer.
+    """
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:  # a kernel before 5.3, or a container that forbids it
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    try:
+        ends = select.poll()
+        ends.register(descriptor, select.POLLIN)
+        if not ends.poll(None if timeout is None else timeout * 1000):
+            return False
+    finally:
+        os.close(descriptor)
+    process.wait()
+    return True
 
 
 def _feed(process: subprocess.Popen[bytes], stdin: bytes | Secret | None) -> None:
