@@ -73,10 +73,16 @@ class Replay:
         )
 
 
-def prepare(server: DatabaseServer, history: History, label: str) -> Replay:
-    """Make the database of ``history`` what it was before the recorded run; former replays in it are over then."""
+def prepare(server: DatabaseServer, history: History, label: str, moved: Mapping[str, str] | None = None) -> Replay:
+    """Make the database of ``history`` what it was before the recorded run; former replays in it are over then.
+
+    ``moved`` gives folders of the recordings their place on this machine: whatever begins with one of them, in the
+    database and in the recording, begins with the other instead.
+    """
     recording = history.recordings[label]
     before = rewind.before(history.state, history.recordings.values(), recording)
+    if moved:
+        recording, before = rewind.move(recording, before, moved)
     write_state(server, history.database, before)
     settings = DatabaseSettings(
         host=server.host,

@@ -91,6 +91,27 @@ def after(state: State, recording: Recording) -> State:
     return played
 
 
+def move(recording: Recording, state: State, folders: Mapping[str, str]) -> tuple[Recording, State]:
+    """The same with other folders, in all columns of the hosting tables."""
+
+    def moved(row: Row) -> Row:
+        if not row.table.startswith("hosting_"):
+            return row
+        return Row(row.table, tuple((name, _moved(value, folders)) for name, value in row.items))
+
+    rows = {table: [moved(row) for row in rows] for table, rows in state.rows.items()}
+    removed, added = (tuple(moved(row) for row in rows) for rows in (recording.removed, recording.added))
+    return Recording(recording.label, removed, added), State(state.keys, rows)
+
+
+def _moved(value: Value, folders: Mapping[str, str]) -> Value:
+    if isinstance(value, str):
+        for old, new in folders.items():
+            if value == old or value.startswith(f"{old}/"):
+                return new + value[len(old) :]
+    return value
+
+
 def _forget_future(state: State, recording: Recording) -> None:
     """Remove nodes and revisions that are not older than the run, and what belongs to them."""
     vid = recording.task.number("vid")
