@@ -12,6 +12,7 @@ from provision_py.contexts.model import Platform, Server, Site
 from provision_py.contexts.properties import Property
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.php.values import PhpValue
+from provision_py.services.certificates import Certificate
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
 
@@ -87,6 +88,14 @@ class HttpService(Service):
         return ()
 
     def removed_site_files(self, site: Site) -> Sequence[ConfigFile]:
+        return ()
+
+    def server_certificates(self) -> Sequence[Certificate]:
+        """Certificates that must be on the server before its configuration can be tested."""
+        return ()
+
+    def site_certificates(self, site: Site) -> Sequence[Certificate]:
+        """Certificates that the site's vhost needs on this server."""
         return ()
 
     def test_command(self) -> tuple[str, ...] | None:

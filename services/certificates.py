@@ -38,6 +38,11 @@ class Certificate:
     target: str
 
     @property
+    def target_files(self) -> tuple[str, ...]:
+        """Every file that may be on the web server, receipts left out."""
+        return tuple(f"{self.target}/{name}" for name in (KEY, LEAF, CHAIN, BUNDLE))
+
+    @property
     def key_file(self) -> str:
         return f"{self.target}/{KEY}"
 

@@ -68,6 +68,13 @@ class SslHttp(PublicHttp):
             return None
         return self._certificate(str(key), web_quoting.host_name(site.uri))
 
+    def server_certificates(self) -> Sequence[Certificate]:
+        return (self.default_certificate(),)
+
+    def site_certificates(self, site: Site) -> Sequence[Certificate]:
+        certificate = self.site_certificate(site)
+        return () if certificate is None else (certificate,)
+
     def server_directories(self) -> Sequence[Directory]:
         own = f"{self.server.config_path}/ssl.d"
         return (

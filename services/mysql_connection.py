@@ -94,7 +94,8 @@ def connect(login: Login, *, database: str | None = None) -> Connection[Any]:
             port=login.port,
             unix_socket=socket,
             user=login.user,
-            password=login.password.reveal(),
+            # PyMySQL would encode a text as Latin-1.
+            password=login.password.reveal().encode(),
             database=database,
             charset="utf8mb4",
             autocommit=True,

@@ -80,7 +80,7 @@ class Session:
         found = self.catalog.service_of(server, service).detect(self.host_of(server))
         known = server.properties
         fresh = {key: value for key, value in found.items() if known.get(key) != value}
-        return self.store.server(self.store.save(server.name, fresh).name) if fresh else server
+        return self.store.save_detected(server.name, fresh) if fresh else server
 
     def host_of(self, server: Server) -> Host:
         """The host of a server, connected once per session."""
@@ -168,5 +168,5 @@ def new_session(
         plugins=plugins,
         catalog=catalog,
         log=TaskLog(sinks),
-        options=known | {key: value for key, value in (options or {}).items()},
+        options=known | dict((options or {}).items()),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision_py.commands.session import Session
+from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Site
 from provision_py.drupal import layout
 from provision_py.drupal.model import CodeBase, Credentials
@@ -14,7 +15,8 @@ from provision_py.drupal.settings import SettingsData, hash_salt_in, new_hash_sa
 from provision_py.errors import HostError
 from provision_py.php.parser import read_text
 from provision_py.php.sitesphp import read_sites_php, sites_php_key, update_sites_php
-from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout, SetAccess
+from provision_py.services.base import HttpService
+from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.locks import FileLock
 
@@ -132,11 +134,12 @@ class SiteFiles:
 
     def roll_out(self) -> None:
         """The vhost on every web server of the site."""
-        for member in self.session.http(self.site.web_server).config_servers():
-            service = self.session.http(member)
-            extra = "\n".join(self.session.plugins.vhost_extra(self.site, member))
-            files = service.site_files(self.site, self.credentials, extra_config=extra)
-            self.session.run(Rollout(member.name, files, service.test_command(), service.reload_command()))
+
+        def files(service: HttpService) -> Sequence[ConfigFile]:
+            extra = "\n".join(self.session.plugins.vhost_extra(self.site, service.server))
+            return service.site_files(self.site, self.credentials, extra_config=extra)
+
+        roll_out(self.session, self.site.web_server, files, site=self.site)
 
 
 def wanted_names(site: Site, known: Mapping[str, str], is_folder: Callable[[str], bool]) -> dict[str, str | None]:

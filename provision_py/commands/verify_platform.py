@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provision_py.commands.session import Session
 from provision_py.commands.treesteps import BuildTree
+from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Platform
 from provision_py.drupal import composer
 from provision_py.drupal.codebase import check_sites_folder, detect
@@ -16,7 +18,8 @@ from provision_py.drupal.package_options import platform_options
 from provision_py.drupal.platform_packages import platform_packages, sites
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.php.render import render_platform_drushrc
-from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout
+from provision_py.services.base import HttpService
+from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.system.configfile import ConfigFile
 
 _DRUSHRC_MODE = 0o444
@@ -82,8 +85,9 @@ def _build(session: Session, platform: Platform) -> None:
 
 def roll_out_platform(session: Session, found: PlatformCode) -> None:
     """Configuration of the platform on every web server that serves it."""
-    for member in session.http(found.platform.web_server).config_servers():
-        service = session.http(member)
-        extra = "\n".join(session.plugins.platform_extra(found.platform, member))
-        files = service.platform_files(found.platform, found.code, extra_config=extra)
-        session.run(Rollout(member.name, files, service.test_command(), service.reload_command()))
+
+    def files(service: HttpService) -> Sequence[ConfigFile]:
+        extra = "\n".join(session.plugins.platform_extra(found.platform, service.server))
+        return service.platform_files(found.platform, found.code, extra_config=extra)
+
+    roll_out(session, found.platform.web_server, files)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from provision_py.commands.session import Session
+from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Server
 from provision_py.hostmaster.outcome import Outcome
-from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout
+from provision_py.services.base import HttpService
+from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.system.configfile import ConfigFile, Directory
 
 _GLOBAL_INC = "<?php # global settings.php\n"
@@ -57,17 +61,19 @@ def verify_database_service(session: Session, server: Server) -> None:
 
 
 def verify_web_service(session: Session, server: Server) -> None:
-    """Write the main configuration of every member and load it."""
+    """Make the folders of every member, write its main configuration and load it."""
     for member in session.http(server).config_servers():
         service = session.http(session.learn(member, "http"))
-        extra = "\n".join(session.plugins.server_extra(service.server))
-        files = service.server_files(extra_config=extra)
         session.run(
             EnsureDirectories(
                 member.name,
                 service.server_directories(),
                 service.server_links(),
                 description="Make the folders of the web server",
-            ),
-            Rollout(member.name, files, service.test_command(), service.reload_command()),
+            )
         )
+
+    def files(service: HttpService) -> Sequence[ConfigFile]:
+        return service.server_files(extra_config="\n".join(session.plugins.server_extra(service.server)))
+
+    roll_out(session, session.store.server(server.name), files)

@@ -16,7 +16,7 @@ from provision_py.hostmaster.locks import (
     sweep_runs,
     was_accepted,
 )
-from provision_py.hostmaster.nodes import load_node
+from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.tasks import TaskRecord, end_run, finish
 from provision_py.hostmaster.writeback import apply_failure
 from provision_py.steps.journal import JournalState
@@ -46,7 +46,9 @@ def recover_tasks(session: Session, db: Database) -> list[TaskRecord]:
     for task in stale_runs(db):
         accepted = accepted_run(db, task.nid)
         try:
-            with Heartbeat(db, task.nid):
+            with Heartbeat(db, task.nid) as heartbeat:
+                if accepted:
+                    heartbeat.mark_accepted(db)
                 _finish_dead(session, db, task, accepted)
         except ProvisionError as error:
             session.log.warning(f"The interrupted task {task.nid} is left for later: {error}", code=error.code)
@@ -70,12 +72,13 @@ def _finish_dead(session: Session, db: Database, task: TaskRecord, accepted: boo
                 )
             finally:
                 session.log.remove_sink(sink)
-        object_type = load_node(db, task.rid).type
+        node = find_node(db, task.rid)
         now = int(time.time())
 
         def write() -> None:
             end_run(db, task, max(1.0, time.time() - (task.executed or now)))
-            apply_failure(db, task, object_type, ("PROVISION_RUNNER_DIED",), now=now)
+            if node is not None:
+                apply_failure(db, task, node.type, ("PROVISION_RUNNER_DIED",), now=now)
 
         db.retrying(write)
     finish(db, task)

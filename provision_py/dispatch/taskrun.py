@@ -21,7 +21,7 @@ from provision_py.errors import ProvisionError, TaskError
 from provision_py.hostmaster.connection import Database
 from provision_py.hostmaster.context_options import CommandLine, command_line, context_options
 from provision_py.hostmaster.locks import Heartbeat
-from provision_py.hostmaster.nodes import load_node
+from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish
 from provision_py.hostmaster.writeback import apply_failure, apply_success
@@ -127,7 +127,9 @@ def _write_failure(session: Session, db: Database, task: TaskRecord, started: fl
 
     def write() -> None:
         end_run(db, task, time.monotonic() - started)
-        apply_failure(db, task, load_node(db, task.rid).type, codes, now=now)
+        node = find_node(db, task.rid)
+        if node is not None:
+            apply_failure(db, task, node.type, codes, now=now)
 
     db.retrying(write)
 

@@ -1,4 +1,4 @@
-"""Steps that change files: configuration, directories, links, and web server configuration with its reload."""
+"""Steps that change files: configuration, directories, links, modes. Web servers: see rollout."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision_py.errors import HostError, ProcessError, ServiceError
+from provision_py.errors import HostError
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import FileState, Host
-from provision_py.system.locks import FileLock
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,19 @@ class ApplyFiles:
 
     def prepare(self, world: World, vault: Path) -> Record:
         host = world.host(self.server)
-        return {"server": self.server, "former": [_remember(host, file.path, vault) for file in self.files]}
+        return {"server": self.server, "former": [remember(host, file.path, vault) for file in self.files]}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
         changed = write_files(world.host(self.server), self.files)
         if changed:
-            world.log.info(f"{self.description}: {_names(changed)}", host=world.host(self.server).name)
+            world.log.info(f"{self.description}: {shown_names(changed)}", host=world.host(self.server).name)
 
 
 @undoes("files")
 def undo_files(world: World, record: Mapping[str, Any]) -> None:
     host = world.host(record["server"])
     for former in reversed(record["former"]):
-        _restore(host, former)
+        restore(host, former)
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class EnsureDirectories:
                 host.symlink(link.target, link.path)
                 made.append(link.path)
         if made:
-            world.log.info(f"{self.description}: {_names(made)}", host=host.name)
+            world.log.info(f"{self.description}: {shown_names(made)}", host=host.name)
 
 
 @undoes("directories")
@@ -86,59 +85,6 @@ def undo_directories(world: World, record: Mapping[str, Any]) -> None:
             host.set_access(directory["path"], mode=former["mode"], group=former["group"])
 
 
-@dataclass(frozen=True)
-class Rollout:
-    """Change a web server's configuration: write, test, reload; what fails its test is put back.
-
-    Holds the server's lock from the first write to the reload, so that a test never sees half of somebody
-    else's change. ``test`` None: the server cannot test. ``reload`` None: it needs no reload.
-    """
-
-    server: str
-    files: Sequence[ConfigFile]
-    test: Sequence[str] | None
-    reload: Sequence[str] | None
-    description: str = "Write the web server's configuration"
-    kind: str = "rollout"
-
-    def prepare(self, world: World, vault: Path) -> Record:
-        host = world.host(self.server)
-        return {
-            "server": self.server,
-            "former": [_remember(host, file.path, vault) for file in self.files],
-            "test": list(self.test) if self.test else None,
-            "reload": list(self.reload) if self.reload else None,
-        }
-
-    def apply(self, world: World, record: Record, note: Note) -> None:
-        host = world.host(self.server)
-        with FileLock(world.reload_lock(self.server), timeout=300):
-            changed = write_files(host, self.files)
-            try:
-                _test(host, self.test)
-            except ServiceError:
-                for former in reversed(record["former"]):
-                    _restore(host, former)
-                raise
-            if changed:
-                world.log.info(f"{self.description}: {_names(changed)}", host=host.name)
-            if self.reload:
-                note({"reloaded": True})
-                _reload(host, self.reload)
-                world.log.success("The web server has taken its configuration", host=host.name)
-
-
-@undoes("rollout")
-def undo_rollout(world: World, record: Mapping[str, Any]) -> None:
-    host = world.host(record["server"])
-    with FileLock(world.reload_lock(record["server"]), timeout=300):
-        for former in reversed(record["former"]):
-            _restore(host, former)
-        if record.get("reloaded") and record["reload"]:
-            _test(host, record["test"])
-            _reload(host, record["reload"])
-
-
 def write_files(host: Host, files: Sequence[ConfigFile]) -> list[str]:
     """Make the files what they should be; returns the paths that changed."""
     return [file.path for file in files if _write(host, file)]
@@ -151,16 +97,22 @@ def _write(host: Host, file: ConfigFile) -> bool:
     if state is not None and file.only_if_missing:
         return host.set_access(file.path, mode=file.mode, group=file.group)
     content = file.content.encode("utf-8", "surrogateescape")
+    if state is None and host.stat(_parent(file.path)) is None:
+        host.mkdir(_parent(file.path), mode=file.folder_mode)
     if state is not None and state.kind == "file" and state.size == len(content) and host.read(file.path) == content:
         return host.set_access(file.path, mode=file.mode, group=file.group)
     host.write(file.path, content, mode=file.mode, group=file.group)
     return True
 
 
-def _remember(host: Host, path: str, vault: Path) -> Record:
+def remember(host: Host, path: str, vault: Path) -> Record:
+    """What is at ``path`` now, a file's content kept in the vault; :func:`restore` puts it back.
+
+    Raises HostError when something is there that is no file and no link.
+    """
     state = host.stat(path)
     if state is None:
-        return {"path": path, "kind": None}
+        return {"path": path, "kind": None, "parent": host.stat(_parent(path)) is not None}
     if state.kind == "link":
         return {"path": path, "kind": "link", "target": state.target}
     if state.kind != "file":
@@ -171,6 +123,10 @@ def _remember(host: Host, path: str, vault: Path) -> Record:
     if not copy.exists():
         _keep(copy, host.read(path))
     return {"path": path, "kind": "file", "copy": str(copy), "mode": state.mode, "group": state.group}
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _keep(copy: Path, content: bytes) -> None:
@@ -185,11 +141,14 @@ def _keep(copy: Path, content: bytes) -> None:
         ) from error
 
 
-def _restore(host: Host, former: Mapping[str, Any]) -> None:
+def restore(host: Host, former: Mapping[str, Any]) -> None:
+    """Put back what :func:`remember` found."""
     path = former["path"]
     if former["kind"] is None:
         if host.stat(path) is not None:
             host.remove(path)
+        if not former["parent"]:
+            host.rmdir(_parent(path))
     elif former["kind"] == "link":
         if _target(host.stat(path)) != former["target"]:
             host.remove(path)
@@ -207,34 +166,8 @@ def _target(state: FileState | None) -> str | None:
     return state.target if state is not None else None
 
 
-def _names(paths: Sequence[str]) -> str:
+def shown_names(paths: Sequence[str]) -> str:
     return ", ".join(paths) if len(paths) <= 4 else f"{', '.join(paths[:3])} and {len(paths) - 3} more"
-
-
-def _test(host: Host, test: Sequence[str] | None) -> None:
-    if test is None:
-        return
-    try:
-        host.run(test, timeout=60)
-    except ProcessError as error:
-        raise ServiceError(
-            f"The web server rejects its configuration: {error.output or error.what}",
-            where=error.where,
-            hint="The former files are back in place; correct what the web server names and run the task again",
-            code="PROVISION_CONFIG_TEST_FAILED",
-        ) from error
-
-
-def _reload(host: Host, reload: Sequence[str]) -> None:
-    try:
-        host.run(reload, timeout=120)
-    except ProcessError as error:
-        raise ServiceError(
-            f"The web server could not be reloaded: {error.output or error.what}",
-            where=error.where,
-            hint="Check that it runs and that the aegir user may reload it (sudoers)",
-            code="PROVISION_WEB_RELOAD_FAILED",
-        ) from error
 
 
 @dataclass(frozen=True)

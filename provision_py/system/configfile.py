@@ -10,7 +10,7 @@ class ConfigFile:
     """A file that should have this content, or should not exist (``content`` is None).
 
     ``group`` None leaves the group alone. ``only_if_missing`` never touches a file that is there.
-    ``sensitive`` content is never shown in a log, an error or a plan.
+    ``sensitive`` content is never shown in a log, an error or a plan. A missing folder is made with ``folder_mode``.
     """
 
     path: str
@@ -20,6 +20,7 @@ class ConfigFile:
     description: str = ""
     only_if_missing: bool = False
     sensitive: bool = False
+    folder_mode: int = 0o700
 
 
 @dataclass(frozen=True)

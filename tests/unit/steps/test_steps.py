@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from provision_py.errors import HostError, ProvisionError, ServiceError
-from provision_py.steps.files import ApplyFiles, EnsureDirectories, Rollout
+from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.steps.journal import open_journal, read_journal
+from provision_py.steps.rollout import Member, Rollout
 from provision_py.steps.runner import recover, run_steps, undo_all
 from provision_py.steps.step import UNDO, DatabaseAdmin, Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile, Directory, Link
@@ -128,7 +129,7 @@ def test_a_rejected_configuration_is_put_back_and_never_loaded(tmp_path: Path) -
     world = LocalWorld(tmp_path)
     with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
         with pytest.raises(ServiceError, match="bad line in") as caught:
-            run_steps([Rollout("s", [ConfigFile(str(vhost), "broken")], test, reload)], journal, world)
+            run_steps([Rollout([Member("s", [ConfigFile(str(vhost), "broken")], test, reload)])], journal, world)
         assert vhost.read_text() == "good"
         undo_all(journal, world)
     assert caught.value.code == "PROVISION_CONFIG_TEST_FAILED"
@@ -139,7 +140,7 @@ def test_a_rejected_configuration_is_put_back_and_never_loaded(tmp_path: Path) -
 def test_undoing_a_loaded_configuration_loads_the_former_one(tmp_path: Path) -> None:
     vhost, loaded = tmp_path / "vhost", tmp_path / "loaded"
     vhost.write_text("former")
-    step = Rollout("s", [ConfigFile(str(vhost), "new")], ["true"], ["cp", str(vhost), str(loaded)])
+    step = Rollout([Member("s", [ConfigFile(str(vhost), "new")], ["true"], ["cp", str(vhost), str(loaded)])])
     world = LocalWorld(tmp_path)
     with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
         with pytest.raises(ProvisionError, match="it failed"):
@@ -147,6 +148,32 @@ def test_undoing_a_loaded_configuration_loads_the_former_one(tmp_path: Path) -> 
         assert loaded.read_text() == "new"
         undo_all(journal, world)
     assert loaded.read_text() == "former"
+
+
+def test_what_one_member_rejects_is_put_back_on_all(tmp_path: Path) -> None:
+    def member(name: str, test: list[str]) -> Member:
+        (tmp_path / name).write_text("former")
+        return Member(name, [ConfigFile(f"{tmp_path}/{name}", "new")], test, ["touch", f"{tmp_path}/{name}.loaded"])
+
+    step = Rollout([member("a", ["true"]), member("b", ["false"]), member("c", ["sh", "-c", "echo no >&2; exit 1"])])
+    world = LocalWorld(tmp_path)
+    with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
+        with pytest.raises(ServiceError, match=r"2 web servers failed\..* rejects its configuration"):
+            run_steps([step], journal, world)
+        assert [(tmp_path / name).read_text() for name in "abc"] == ["former"] * 3
+        assert undo_all(journal, world)
+    assert list(tmp_path.glob("*.loaded")) == []
+
+
+def test_a_missing_folder_is_made_and_goes_again(tmp_path: Path) -> None:
+    path = f"{tmp_path}/subdir.d/host/one.conf"
+    (tmp_path / "subdir.d").mkdir()
+    world = LocalWorld(tmp_path)
+    with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
+        run_steps([Rollout([Member("s", [ConfigFile(path, "new")], None, None)])], journal, world)
+        assert (tmp_path / "subdir.d/host").stat().st_mode & 0o777 == 0o700
+        assert undo_all(journal, world)
+    assert list((tmp_path / "subdir.d").iterdir()) == []
 
 
 KILLED = """

@@ -1,0 +1,68 @@
+"""Brings configuration to the web servers of a context: each member renders its own, all change as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Server, Site
+from provision_py.services.base import HttpService
+from provision_py.services.certificates import Certificate, ensure_certificates
+from provision_py.steps.files import remember, restore
+from provision_py.steps.rollout import Member, Rollout
+from provision_py.steps.step import Note, Record, World, undoes
+from provision_py.system.configfile import ConfigFile
+
+
+def roll_out(
+    session: Session,
+    web_server: Server,
+    render: Callable[[HttpService], Sequence[ConfigFile]],
+    *,
+    site: Site | None = None,
+    description: str = "Write the web server's configuration",
+) -> None:
+    """Render for every member of ``web_server`` and change them all; ``site`` None: it is the server's own
+    configuration that changes, and certificates are the server's.
+    """
+    members = []
+    for server in session.http(web_server).config_servers():
+        service = session.http(server)
+        certificates = service.site_certificates(site) if site else service.server_certificates()
+        for certificate in certificates:
+            session.run(PlaceCertificate(session.master.name, server.name, certificate, site.uri if site else None))
+        members.append(Member(server.name, render(service), service.test_command(), service.reload_command()))
+    session.run(Rollout(members, description))
+
+
+@dataclass(frozen=True)
+class PlaceCertificate:
+    """Make a certificate where it is missing and copy it to a web server. Undo puts the server's copy back."""
+
+    hub: str
+    server: str
+    certificate: Certificate
+    uri: str | None
+    description: str = "Place the certificate"
+    kind: str = "certificate"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        host = world.host(self.server)
+        paths = list(self.certificate.target_files)
+        if self.uri is not None:
+            paths.append(self.certificate.receipt(self.uri))
+        return {"server": self.server, "former": [remember(host, path, vault) for path in paths]}
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        host = world.host(self.server)
+        if ensure_certificates(world.host(self.hub), host, self.certificate, uri=self.uri):
+            world.log.info(f"{self.description} {self.certificate.key}", host=host.name)
+
+
+@undoes("certificate")
+def undo_certificate(world: World, record: Mapping[str, Any]) -> None:
+    for former in reversed(record["former"]):
+        restore(world.host(record["server"]), former)

@@ -1,0 +1,179 @@
+"""Changing web servers: write on all, test on all, load on all, or everything back on all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision_py.errors import ProcessError, ProvisionError, ServiceError
+from provision_py.steps.files import remember, restore, shown_names, write_files
+from provision_py.steps.step import Note, Record, World, undoes
+from provision_py.system import fanout
+from provision_py.system.configfile import ConfigFile
+from provision_py.system.host import Host
+from provision_py.system.locks import FileLock
+
+TEST_TIMEOUT = 60.0
+RELOAD_TIMEOUT = 120.0
+LOCK_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True)
+class Member:
+    """One web server's part of a rollout.
+
+    ``test`` None: the server cannot test its configuration. ``reload`` None: it needs no reload.
+    """
+
+    server: str
+    files: Sequence[ConfigFile]
+    test: Sequence[str] | None
+    reload: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Change the configuration of one or more web servers, as one.
+
+    Holds a lock per server from the first write to the last reload, so that a test never sees half of somebody
+    else's change. What one member rejects is put back on every member, before the locks are given back.
+    """
+
+    members: Sequence[Member]
+    description: str = "Write the web server's configuration"
+    kind: str = "rollout"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        found, failures = fanout.each(self.members, lambda member: _recorded(world, member, vault))
+        _raise_for(failures, "cannot be prepared, so nothing was changed anywhere", lambda member: member.server)
+        return {"members": [record for _, record in found]}
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        with _locked(world, [member.server for member in self.members]):
+            try:
+                self._phase(world, _write, "did not take its files")
+                self._phase(world, _test, "rejects its configuration")
+            except ServiceError:
+                _put_back(world, record["members"])
+                raise
+            note({"reloaded": True})
+            self._phase(world, _reload, "could not be reloaded")
+
+    def _phase(self, world: World, work: Callable[[World, Member, str], None], failing: str) -> None:
+        _, failures = fanout.each(self.members, lambda member: work(world, member, self.description))
+        _raise_for(failures, failing, lambda member: world.host(member.server).name)
+
+
+@undoes("rollout")
+def undo_rollout(world: World, record: Mapping[str, Any]) -> None:
+    members = record["members"]
+    with _locked(world, [member["server"] for member in members]):
+        _put_back(world, members)
+        if record.get("reloaded"):
+            loading = [member for member in members if member["reload"]]
+            _, failures = fanout.each(loading, lambda member: _load_again(world, member))
+            _raise_for(failures, "did not load its former configuration", lambda member: str(member["server"]))
+
+
+def _recorded(world: World, member: Member, vault: Path) -> Record:
+    host = world.host(member.server)
+    return {
+        "server": member.server,
+        "former": [remember(host, file.path, vault) for file in member.files],
+        "test": list(member.test) if member.test else None,
+        "reload": list(member.reload) if member.reload else None,
+    }
+
+
+def _put_back(world: World, members: Sequence[Mapping[str, Any]]) -> None:
+    def put_back(member: Mapping[str, Any]) -> None:
+        host = world.host(member["server"])
+        for former in reversed(member["former"]):
+            restore(host, former)
+
+    _, failures = fanout.each(members, put_back)
+    _raise_for(failures, "did not take its former files back", lambda member: str(member["server"]))
+
+
+def _write(world: World, member: Member, description: str) -> None:
+    host = world.host(member.server)
+    changed = write_files(host, member.files)
+    if changed:
+        world.log.info(f"{description}: {shown_names(changed)}", host=host.name)
+
+
+def _test(world: World, member: Member, description: str) -> None:
+    if member.test is not None:
+        check_configuration(world.host(member.server), member.test)
+
+
+def _reload(world: World, member: Member, description: str) -> None:
+    if member.reload is not None:
+        host = world.host(member.server)
+        reload_server(host, member.reload)
+        world.log.success("The web server has taken its configuration", host=host.name)
+
+
+def _load_again(world: World, member: Mapping[str, Any]) -> None:
+    host = world.host(member["server"])
+    if member["test"]:
+        check_configuration(host, member["test"])
+    reload_server(host, member["reload"])
+
+
+def check_configuration(host: Host, test: Sequence[str]) -> None:
+    """Let a web server test its whole configuration. Raises ServiceError with its own words."""
+    try:
+        host.run(test, timeout=TEST_TIMEOUT)
+    except ProcessError as error:
+        raise ServiceError(
+            f"The web server rejects its configuration: {error.output or error.what}",
+            where=error.where,
+            hint="The former files are back in place; correct what the web server names and run the task again",
+            code="PROVISION_CONFIG_TEST_FAILED",
+        ) from error
+
+
+def reload_server(host: Host, reload: Sequence[str]) -> None:
+    """Let a web server read its configuration again. Raises ServiceError with its own words."""
+    try:
+        host.run(reload, timeout=RELOAD_TIMEOUT)
+    except ProcessError as error:
+        raise ServiceError(
+            f"The web server could not be reloaded: {error.output or error.what}",
+            where=error.where,
+            hint="Check that it runs and that the aegir user may reload it (sudoers)",
+            code="PROVISION_WEB_RELOAD_FAILED",
+        ) from error
+
+
+def _raise_for(failures: Sequence[fanout.Failure[Any]], failing: str, name: Callable[[Any], str]) -> None:
+    """One member's failure as it is; those of several together, each with its member."""
+    if not failures:
+        return
+    first = failures[0].error
+    if len(failures) == 1:
+        if isinstance(first, ServiceError):
+            raise first
+        raise ServiceError(
+            f"{name(failures[0].item)} {failing}: {first.what}", where=first.where, hint=first.hint, code=first.code
+        ) from first
+    lines = "; ".join(f"{name(failure.item)} {failing}: {_told(failure.error)}" for failure in failures)
+    raise ServiceError(
+        f"{len(failures)} web servers failed. {lines}", hint=first.hint, code=first.code) from first
+
+
+def _told(error: ProvisionError) -> str:
+    return f"{error.what} ({error.where})" if error.where else error.what
+
+
+@contextmanager
+def _locked(world: World, servers: Sequence[str]) -> Iterator[None]:
+    """The locks of all servers, in the order of their names, so that two rollouts never wait for each other."""
+    with ExitStack() as stack:
+        for server in sorted(set(servers)):
+            stack.enter_context(FileLock(world.reload_lock(server), timeout=LOCK_TIMEOUT))
+        yield

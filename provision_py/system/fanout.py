@@ -1,0 +1,48 @@
+"""The same work on several hosts at once, with a result per host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from provision_py.errors import ProvisionError
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+#: Hosts that are worked on at the same time.
+WIDTH = 16
+
+
+@dataclass(frozen=True)
+class Failure(Generic[Item]):
+    """An item whose work failed, and why."""
+
+    item: Item
+    error: ProvisionError
+
+
+def each(
+    items: Iterable[Item], work: Callable[[Item], Value]
+) -> tuple[list[tuple[Item, Value]], list[Failure[Item]]]:
+    """Do ``work`` for every item, side by side; results and failures, both in the order of the items.
+
+    Every item is worked on, whatever becomes of the others. Exceptions other than ours are raised.
+    """
+    todo = list(items)
+    if len(todo) == 1:
+        outcomes = [_attempt(todo[0], work)]
+    else:
+        with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix="host") as pool:
+            outcomes = list(pool.map(lambda item: _attempt(item, work), todo))
+    results = [(item, outcome[0]) for item, outcome in zip(todo, outcomes, strict=True) if isinstance(outcome, tuple)]
+    return results, [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+
+
+def _attempt(item: Item, work: Callable[[Item], Value]) -> tuple[Value] | Failure[Item]:
+    try:
+        return (work(item),)
+    except ProvisionError as error:
+        return Failure(item, error)
