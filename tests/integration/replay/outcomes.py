@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from provision_py.drupal.model import Package, PlatformPackages, SitePackages
-from provision_py.hostmaster.outcome import Outcome
+from provision_py.hostmaster.outcome import ImportedSite, Outcome
 from replay.recording import Recording, Row
 from replay.rewind import State
 
@@ -17,6 +17,7 @@ def outcome_of(recording: Recording, state: State) -> Outcome:
     rid = recording.task.number("rid")
     (target,) = state.find("node", nid=rid)
     backups = recording.added_to("hosting_site_backups")
+    is_import = recording.task.values["task_type"] == "import"
     if target.values["type"] == "platform":
         return Outcome(platform_packages=platform_packages(state, rid))
     if target.values["type"] != "site":
@@ -29,6 +30,23 @@ def outcome_of(recording: Recording, state: State) -> Outcome:
         login_link=f"http://{target.text('title')}/user/reset/1/1795352419/aB-c_d",
         backup_file=backups[0].text("filename") if backups else None,
         backup_size=backups[0].number("size") if backups else None,
+        imported=imported_site(state, site) if is_import else None,
+    )
+
+
+def imported_site(state: State, site: Row) -> ImportedSite:
+    """What the alias file of a site says; ``site`` is its row in hosting_site."""
+    contexts = {row.number("nid"): row.text("name") for row in state.table("hosting_context")}
+    (profile,) = state.find("hosting_package", nid=site.values["profile"])
+    (client,) = state.find("hosting_client", nid=site.values["client"])
+    return ImportedSite(
+        db_server=contexts[site.number("db_server")],
+        platform=contexts[site.number("platform")],
+        profile=profile.text("short_name"),
+        client_name=client.text("uname"),
+        language=site.text("language"),
+        cron_key=site.text("cron_key"),
+        aliases=tuple(row.text("alias") for row in state.find("hosting_site_alias", vid=site.values["vid"])),
     )
 
 
