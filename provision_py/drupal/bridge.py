@@ -42,7 +42,7 @@ class Operation:
     """One thing to do inside Drupal; made by the functions below."""
 
     name: str
-    arguments: Mapping[str, Json] = field(default_factory=dict)
+    arguments: Mapping[str, Json | Secret] = field(default_factory=dict)
 
 
 def install(
@@ -69,7 +69,7 @@ def install(
             "site_mail": site_mail,
             "account_name": account_name,
             "account_mail": account_mail,
-            "account_password": account_password.reveal() if account_password is not None else None,
+            "account_password": account_password,
         },
     )
 
@@ -151,6 +151,15 @@ class BridgeJob:
             raise DrupalError(
                 f"{self.url!r} is not the address of a site", where=self.docroot, code="PROVISION_URL_REQUIRED"
             )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, whoever prints it."""
+        given = (value for operation in self.operations for value in operation.arguments.values())
+        known = [value for value in given if isinstance(value, Secret)]
+        if self.credentials:
+            known.append(self.credentials.password)
+        return tuple(secret.reveal() for secret in known if secret)
 
     @property
     def url(self) -> str:
@@ -249,12 +258,19 @@ def _command(host: Host, job: BridgeJob, nonce: str) -> tuple[Sequence[str], Sec
         "base_url": job.url,
         "major": job.major,
         "server": _server_variables(job.credentials),
+        "secrets": job.secrets,
         "operations": [{"op": item.name, "args": item.arguments or {}} for item in job.operations],
     }
     if host.is_local:
-        return [*argv, str(PHP_FOLDER / "bridge.php")], Secret(json.dumps(payload))
+        return [*argv, str(PHP_FOLDER / "bridge.php")], Secret(json.dumps(payload, default=_revealed))
     code = [(PHP_FOLDER / name).read_text() for name in _SOURCES]
-    return [*argv, "-r", _LOADER], Secret(json.dumps({"job": payload, "code": code}))
+    return [*argv, "-r", _LOADER], Secret(json.dumps({"job": payload, "code": code}, default=_revealed))
+
+
+def _revealed(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"{type(value).__name__} is nothing that PHP gets")
 
 
 def _server_variables(credentials: Credentials | None) -> dict[str, str]:
@@ -281,7 +297,7 @@ class _AnswerReader:
         self.final: Mapping[str, Any] | None = None
         self.begun: str | None = None
         self._on_entry = on_entry
-        self._password = job.credentials.password.reveal() if job.credentials else ""
+        self._secrets = job.secrets
         self._noise = 0
 
     def feed(self, line: str) -> None:
@@ -312,7 +328,9 @@ class _AnswerReader:
         return BridgeAnswer(dict(self.results), tuple(self.log))
 
     def redacted(self, text: str) -> str:
-        return text.replace(self._password, "********") if self._password else text
+        for secret in self._secrets:
+            text = text.replace(secret, "********")
+        return text
 
     def _add(self, entry: BridgeLogEntry) -> None:
         entry = BridgeLogEntry(entry.type, self.redacted(entry.message), entry.source, entry.file, entry.line)

@@ -24,7 +24,7 @@ if (!class_exists('ProvisionBridgeChannel', false)) {
         fwrite(STDERR, "The job is not readable\n");
         exit(2);
     }
-    $channel = new ProvisionBridgeChannel($job['nonce'], $job['docroot'], isset($job['server']['db_passwd']) ? $job['server']['db_passwd'] : '');
+    $channel = new ProvisionBridgeChannel($job['nonce'], $job['docroot'], $job['secrets']);
     try {
         $drupal = $job['major'] >= 8
             ? new ProvisionBridgeDrupal8($job, $channel)

@@ -35,10 +35,10 @@ final class ProvisionBridgeChannel
     /** Log channels (watchdog types) that are not reported, e.g. those about a network that we keep closed. */
     public $muted = [];
 
-    public function __construct($nonce, $docroot, $password)
+    public function __construct($nonce, $docroot, array $secrets)
     {
         $this->nonce = $nonce;
-        $this->secrets = $this->shapes((string) $password);
+        $this->secrets = $this->shapes($secrets);
         $this->docroot = rtrim($docroot, '/') . '/';
         // A descriptor of its own: a module may close STDOUT.
         $this->stream = fopen('php://fd/1', 'w');
@@ -265,9 +265,13 @@ final class ProvisionBridgeChannel
     }
 
     /** The shapes in which a module may print a secret: as it is, as PHP, as HTML, as JSON. */
-    private function shapes($secret)
+    private function shapes(array $secrets)
     {
-        $shapes = [$secret, addcslashes($secret, "'\\"), htmlspecialchars($secret, ENT_QUOTES), substr((string) json_encode($secret), 1, -1)];
+        $shapes = [];
+        foreach ($secrets as $secret) {
+            $json = substr((string) json_encode($secret), 1, -1);
+            array_push($shapes, $secret, addcslashes($secret, "'\\"), htmlspecialchars($secret, ENT_QUOTES), $json);
+        }
         $shapes = array_unique(array_filter($shapes, 'strlen'));
         // The longest first: one may be a part of another.
         usort($shapes, static function ($one, $other) {

@@ -172,6 +172,10 @@ final class ProvisionBridgeDrupal7 extends ProvisionBridgeFamily
     protected function opMaintenanceMode(array $arguments)
     {
         variable_set('maintenance_mode', $arguments['enabled'] ? 1 : 0);
+        // Cached pages are served before the mode is looked at.
+        if (function_exists('cache_clear_all')) {
+            cache_clear_all('*', 'cache_page', true);
+        }
         return null;
     }
 }

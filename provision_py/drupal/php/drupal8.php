@@ -239,6 +239,10 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
     protected function opMaintenanceMode(array $arguments)
     {
         \Drupal::state()->set('system.maintenance_mode', (bool) $arguments['enabled']);
+        // Cached pages are served before the mode is looked at.
+        if (\Drupal::hasService('cache.page')) {
+            \Drupal::service('cache.page')->deleteAll();
+        }
         return null;
     }
 }

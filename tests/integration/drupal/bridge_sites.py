@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,15 @@ from provision_py.system.local import LocalHost
 URI = "site.example.test"
 #: What a quoting mistake in PHP, SQL, shell, URL or web server configuration would change.
 PASSWORD = "p'w\"$x ${y}%2B+\\q\\\\'é<?php ?>//#"
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer of a web server."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
 
 
 @dataclass

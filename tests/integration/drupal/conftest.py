@@ -7,11 +7,12 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPResponse
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from bridge_sites import PASSWORD, URI, BridgeSite
+from bridge_sites import PASSWORD, URI, BridgeSite, Page
 
 from provision_py.drupal.model import Credentials
 from provision_py.sandbox import programs
@@ -48,25 +49,35 @@ def make_site(mariadb: DatabaseServer, credentials: Credentials) -> Iterator[Cal
         for folder in ("files", "private/files", "private/temp", "private/config/sync"):
             (site.folder / folder).mkdir(parents=True)
         site.write_settings()
+        # From Drupal 8 on, sites beside "default" are looked for only where this file is.
+        names = docroot / "sites/sites.php"
+        if not names.exists():
+            names.write_text("<?php\n$sites = [];\n")
+            made.append(names)
         return site
 
     yield make
-    for folder in made:
-        folder.chmod(0o755)
-        shutil.rmtree(folder)
+    for path in made:
+        if path.is_dir():
+            path.chmod(0o755)
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[BridgeSite], Callable[..., HTTPResponse]]]:
+def serve() -> Iterator[Callable[[BridgeSite], Callable[..., Page]]]:
     """Serves a docroot with PHP's own web server; gives a function that asks for a path of the site."""
     servers = []
 
-    def start(site: BridgeSite) -> Callable[..., HTTPResponse]:
+    def start(site: BridgeSite) -> Callable[..., Page]:
         port = free_port()
         argv = [
             programs.find(programs.PHP),
             "-d",
             "display_errors=0",
+            "-d",
+            "opcache.enable=0",
             "-S",
             f"127.0.0.1:{port}",
             "-t",
@@ -75,16 +86,17 @@ def serve() -> Iterator[Callable[[BridgeSite], Callable[..., HTTPResponse]]]:
         server = launch(argv, log=site.docroot.parent / "php-server.log")
         servers.append(server)
 
-        def get(path: str, host: str = site.uri) -> HTTPResponse:
+        def get(path: str, host: str = site.uri) -> Page:
             for _attempt in range(100):
-                connection = HTTPConnection("127.0.0.1", port, timeout=60)
-                try:
-                    connection.request("GET", path, headers={"Host": host})
-                except ConnectionRefusedError:
-                    assert server.is_running()
-                    time.sleep(0.05)
-                    continue
-                return connection.getresponse()
+                with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+                    try:
+                        connection.request("GET", path, headers={"Host": host})
+                    except ConnectionRefusedError:
+                        assert server.is_running()
+                        time.sleep(0.05)
+                        continue
+                    answer = connection.getresponse()
+                    return Page(answer.status, dict(answer.headers), answer.read().decode(errors="replace"))
             raise AssertionError("PHP's web server does not answer")
 
         return get

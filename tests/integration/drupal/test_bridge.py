@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from bridge_sites import PASSWORD, BridgeSite
+from bridge_sites import PASSWORD, BridgeSite, Page
 
 from provision_py.drupal.bridge import (
     BridgeError,
@@ -29,7 +28,7 @@ from provision_py.system.host import Completed, Secret
 from provision_py.system.local import LocalHost
 
 MakeSite = Callable[[Path, int, str], BridgeSite]
-Serve = Callable[[BridgeSite], Callable[..., HTTPResponse]]
+Serve = Callable[[BridgeSite], Callable[..., Page]]
 
 #: Every major version, in both layouts where it has two.
 SHAPES = [(7, ""), (8, ""), (9, "web"), (10, ""), (10, "docroot"), (11, "web")]
@@ -148,7 +147,7 @@ def test_the_site_answers_and_its_link_logs_in(site: BridgeSite, serve: Serve) -
     get = serve(site)
     page = get("/")
     assert page.status == 200
-    assert f'<meta name="Generator" content="Drupal {site.major} (' in page.read().decode()
+    assert f'<meta name="Generator" content="Drupal {site.major} (' in page.text
     assert get("/no/such/page").status == 404
     link = str(answer.results["login_link"]).removeprefix(f"http://{site.uri}")
     logged_in = get(link)

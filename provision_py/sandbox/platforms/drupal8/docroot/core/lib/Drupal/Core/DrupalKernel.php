@@ -44,10 +44,12 @@ class DrupalKernel
 
     private static function findSitePath($request, $root)
     {
-        $sites = [];
-        if (is_file("$root/sites/sites.php")) {
-            include "$root/sites/sites.php";
+        // As Drupal does: without this file there is one site only.
+        if (!is_file("$root/sites/sites.php")) {
+            return 'sites/default';
         }
+        $sites = [];
+        include "$root/sites/sites.php";
         $names = [$request->getHost()];
         if ($request->getBasePath() !== '') {
             array_unshift($names, $names[0] . str_replace('/', '.', $request->getBasePath()));
