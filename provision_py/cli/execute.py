@@ -103,7 +103,8 @@ def _call(command: Command, line: CommandLine, arguments: Sequence[str], sinks: 
     from provision_py.commands.session import new_session
 
     options: dict[str, PhpValue] = dict(line.options)
-    session = new_session(drush_dir(line), _plugins(), sinks=sinks, options=options)
+    switches: dict[str, PhpValue] = {"debug": True} if "debug" in line.switches else {}
+    session = new_session(drush_dir(line), _plugins(), sinks=sinks, options=options | switches)
     if command.checks_user:
         from provision_py.contexts.store import current_user
 

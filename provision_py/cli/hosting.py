@@ -34,21 +34,20 @@ def hosting_task(
 def hosting_tasks(
     session: Session, context: Context | None, arguments: Sequence[str], options: Mapping[str, PhpValue]
 ) -> int:
-    return commands.hosting_tasks(_sessions_like(session, options), _settings(session), arguments, options)
+    return commands.hosting_tasks(_sessions_like(session), _settings(session), arguments, options)
 
 
 def hosting_dispatch(
     session: Session, context: Context | None, arguments: Sequence[str], options: Mapping[str, PhpValue]
 ) -> int:
-    return commands.hosting_dispatch(_sessions_like(session, options), _settings(session), arguments, options)
+    return commands.hosting_dispatch(_sessions_like(session), _settings(session), arguments, options)
 
 
 def _settings(session: Session) -> DatabaseSettings:
     return find_settings(session.store.drush_dir, settings_from_environment(os.environ))
 
 
-def _sessions_like(session: Session, options: Mapping[str, PhpValue]) -> Callable[[], Session]:
+def _sessions_like(session: Session) -> Callable[[], Session]:
     """Each worker has a session of its own, so that what one remembers or begins is not another one's."""
-    return lambda: new_session(
-        session.store.drush_dir, session.plugins, sinks=[Forward(session.log)], options=options
-    )
+    given = {str(name): value for name, value in session.options.items()}
+    return lambda: new_session(session.store.drush_dir, session.plugins, sinks=[Forward(session.log)], options=given)

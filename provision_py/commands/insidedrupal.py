@@ -14,8 +14,9 @@ from provision_py.drupal.site_packages import site_packages_d7, site_packages_d8
 from provision_py.errors import DrupalError
 from provision_py.tasklog import LogEntry
 
-#: Drupal reports its own progress and complaints; only real errors of PHP or Drupal mark a task.
-_TYPES = {"error": "warning", "warning": "warning", "notice": "notice", "info": "notice", "debug": "debug"}
+#: What Drupal and PHP complain about marks a task, what they tell in passing is for people who look for a cause. The
+#: failure of an operation is an exception, and that is what fails a task.
+_TYPES = {"error": "warning", "warning": "warning"}
 
 
 def ask_drupal(
@@ -27,7 +28,9 @@ def ask_drupal(
     """
 
     def log(entry: BridgeLogEntry) -> None:
-        session.log.entry(LogEntry(_TYPES.get(entry.type, "notice"), str(entry)))
+        session.log.entry(
+            LogEntry(_TYPES.get(entry.type, "notice" if entry.source == "message" else "debug"), str(entry))
+        )
 
     job = BridgeJob(
         docroot=code.docroot,

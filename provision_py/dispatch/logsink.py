@@ -11,13 +11,19 @@ from provision_py.tasklog import LogEntry
 
 
 class HostmasterSink:
-    """Writes each entry to the run's revision, on a connection of its own, so that a page can poll it at once."""
+    """Writes each entry to the run's revision, on a connection of its own, so that a page can poll it at once.
 
-    def __init__(self, db: Database, task: TaskRecord) -> None:
+    Entries of type ``debug`` only with ``debug``: front ends of today show every type.
+    """
+
+    def __init__(self, db: Database, task: TaskRecord, *, debug: bool = False) -> None:
+        self._debug = debug
         self._db = db.sibling()
         self._writer = TaskLogWriter(self._db, task.vid, task.nid)
 
     def write(self, entry: LogEntry) -> None:
+        if entry.type == "debug" and not self._debug:
+            return
         self._writer.write(entry.type, entry.text, entry.error, entry.time)
 
     def __enter__(self) -> HostmasterSink:

@@ -49,7 +49,7 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
     with Heartbeat(db, nid) as heartbeat:
         task = claim_task(db, nid, now=int(time.time()), force=force)
         started = time.monotonic()
-        with HostmasterSink(db, task) as sink:
+        with HostmasterSink(db, task, debug=session.flag("debug", False)) as sink:
             session.log.add_sink(sink)
             try:
                 _run_claimed(session, db, task, heartbeat, started)
