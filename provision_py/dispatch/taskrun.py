@@ -109,7 +109,7 @@ def _write_success(
     heartbeat: Heartbeat,
     started: float,
 ) -> None:
-    now = int(time.time())
+    now = _start(task)
 
     def write() -> list[tuple[str, str]]:
         end_run(db, task, time.monotonic() - started)
@@ -123,7 +123,7 @@ def _write_success(
 
 def _write_failure(session: Session, db: Database, task: TaskRecord, started: float) -> None:
     codes = tuple(session.log.error_codes)
-    now = int(time.time())
+    now = _start(task)
 
     def write() -> None:
         end_run(db, task, time.monotonic() - started)
@@ -132,6 +132,11 @@ def _write_failure(session: Session, db: Database, task: TaskRecord, started: fl
             apply_failure(db, task, node.type, codes, now=now)
 
     db.retrying(write)
+
+
+def _start(task: TaskRecord) -> int:
+    """The start of the run, unix seconds: the time that the original stores with all results."""
+    return task.executed if task.executed is not None else int(time.time())
 
 
 def _log_defect(session: Session, error: Exception) -> None:
