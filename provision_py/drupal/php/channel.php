@@ -216,6 +216,7 @@ final class ProvisionBridgeChannel
         $this->ended = $message['ok'] ? 'ok' : 'failed';
         $this->send($message);
         // An exception in a shutdown function ends PHP on the spot, past every handler; this is how it is heard.
+        error_reporting(E_ALL & ~(E_DEPRECATED | E_USER_DEPRECATED));
         ini_set('display_errors', 'stderr');
     }
 

@@ -23,21 +23,37 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
         if (!$this->isInstalled()) {
             $this->refuseUninstalled();
         }
-        $kernel = new \Drupal\Core\DrupalKernel('prod', $this->loader, true, $this->docroot);
-        $kernel->setSitePath($this->sitePath);
-        $kernel->boot();
-        $this->kernel = $kernel;
-        $this->enter($this->siteRequest());
+        try {
+            $this->boot(false);
+        } catch (\PDOException $error) {
+            throw $error;
+        } catch (\Throwable $error) {
+            // A container that was cached for other code: after a change of code it must be built anew.
+            $this->channel->log('warning', 'Drupal does not start with its cached container, which is built anew: ' . $error->getMessage());
+            $this->boot(true);
+        }
         $this->channel->takeOverErrors();
         $this->listen();
     }
 
-    /** Makes a request the current one, as the front controller would before it hands it to the kernel. */
-    private function enter($request)
+    private function boot($rebuild)
     {
-        $this->kernel->preHandle($request);
-        $container = $this->kernel->getContainer();
-        $container->get('router.request_context')->fromRequest($request);
+        $this->kernel = null;
+        $kernel = new \Drupal\Core\DrupalKernel('prod', $this->loader, true, $this->docroot);
+        $kernel->setSitePath($this->sitePath);
+        if ($rebuild) {
+            $kernel->invalidateContainer();
+        }
+        $kernel->boot();
+        $this->enter($kernel, $this->siteRequest());
+        $this->kernel = $kernel;
+    }
+
+    /** Makes a request the current one, as the front controller would before it hands it to the kernel. */
+    private function enter($kernel, $request)
+    {
+        $kernel->preHandle($request);
+        $kernel->getContainer()->get('router.request_context')->fromRequest($request);
     }
 
     private function siteRequest($url = null)
@@ -211,7 +227,7 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
             throw new ProvisionBridgeRefusal('The site has no user 1', 'PROVISION_DRUPAL_FAILED');
         }
         \Drupal::moduleHandler()->load('user');
-        $this->enter($this->siteRequest($this->baseUrl . '/'));
+        $this->enter($this->kernel, $this->siteRequest($this->baseUrl . '/'));
         return user_pass_reset_url($account) . '/login';
     }
 

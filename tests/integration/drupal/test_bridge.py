@@ -194,6 +194,17 @@ def test_a_site_that_does_not_start_yet_has_a_status(site: BridgeSite) -> None:
     }
 
 
+def test_a_container_of_former_code_is_built_anew(site: BridgeSite) -> None:
+    if site.major == 7:
+        pytest.skip("Drupal 7 has no container")
+    site.install()
+    site.query("UPDATE cache_container SET data = 'Drupal\\\\gone\\\\Container'")
+    assert site.run(cron_key()).results["cron_key"]
+    assert "built anew" in site.texts(type="warning") and "Drupal\\gone\\Container" in site.texts()
+    site.run(cron_key())
+    assert site.entries == []
+
+
 @pytest.mark.parametrize("mail", [None, "", "nobody", "a@b@c", "x@example.test\nBcc: y@example.test"])
 def test_a_mail_address_that_is_none_is_replaced(either: BridgeSite, mail: str | None) -> None:
     either.run(install(profile="minimal", site_name="x", site_mail=mail))

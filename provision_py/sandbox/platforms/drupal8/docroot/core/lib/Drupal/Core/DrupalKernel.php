@@ -11,6 +11,7 @@ class DrupalKernel
     private $root;
     private $sitePath;
     private $container;
+    private $rebuild = false;
 
     public function __construct($environment, $class_loader, $allow_dumping = true, $app_root = null)
     {
@@ -76,10 +77,30 @@ class DrupalKernel
         return $this->sitePath;
     }
 
+    public function invalidateContainer()
+    {
+        $this->rebuild = true;
+    }
+
     public function boot()
     {
+        if ($this->dumps && \Drupal\Core\Database\Database::getConnectionInfo()) {
+            $this->loadCachedContainer();
+        }
         $this->container = new StandInContainer();
         \Drupal::setContainer($this->container);
+    }
+
+    /** The cached container names a class; one that is gone is as fatal as in Drupal. */
+    private function loadCachedContainer()
+    {
+        $database = \Drupal\Core\Database\Database::getConnection();
+        $class = $this->rebuild ? false : $database->query("SELECT data FROM {cache_container} WHERE cid = 'container'")->fetchField();
+        if ($class === false) {
+            $class = StandInContainer::class;
+            $database->query("REPLACE INTO {cache_container} (cid, data) VALUES ('container', ?)", [$class]);
+        }
+        new $class();
     }
 
     public function getContainer()
