@@ -1,21 +1,24 @@
-"""Runs a command by its name: what the dispatcher and the command line have in common."""
+"""Runs a journaled command by its name, for a queued task."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 
+from provision_py.commands.registry import Registry
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Context
 from provision_py.errors import UsageError
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.php.values import PhpValue
 
-#: Commands that work on one context, in a journal of their own, and have an outcome for the front end.
-CONTEXT_COMMANDS: dict[str, str] = {
-    "provision-verify": "provision_py.commands.verify",
-    "provision-install": "provision_py.commands.install",
-}
+
+def supports(session: Session, name: str, context_type: str) -> bool:
+    """Whether a task whose command this is can be run: by us, or by a package."""
+    try:
+        command = Registry(plugins=lambda: session.plugins).find(name)
+    except UsageError:
+        return False
+    return command.journaled and context_type in command.context_types
 
 
 def run_command(
@@ -26,14 +29,13 @@ def run_command(
     options: Mapping[str, PhpValue] | None = None,
 ) -> Outcome:
     """Run a command inside an open journal. Raises UsageError for a name that is none, and whatever it raises."""
-    module = CONTEXT_COMMANDS.get(name)
-    if module is None:
+    command = Registry(plugins=lambda: session.plugins).find(name)
+    outcome = command.load()(session, context, arguments, dict(options or {}))
+    if not isinstance(outcome, Outcome):
         raise UsageError(
-            f"{name} is not supported by this version",
-            where=f"@{context.name}",
-            hint=f"Supported are {', '.join(sorted(CONTEXT_COMMANDS))}; nothing was changed",
-            code="PROVISION_UNKNOWN_COMMAND",
+            f"The command {name} gave no outcome",
+            where=command.run,
+            hint="Commands of queued tasks return a provision_py.hostmaster.outcome.Outcome",
+            code="PROVISION_PLUGIN",
         )
-    outcome = importlib.import_module(module).run(session, context, arguments, dict(options or {}))
-    assert isinstance(outcome, Outcome)  # noqa: S101 (the modules above are ours)
     return outcome

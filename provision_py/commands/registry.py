@@ -141,10 +141,7 @@ COMMANDS: tuple[Command, ...] = (
         "Make a server, platform or site what its context says",
         aliases=("v", "pv", "verify"),
         context=NEEDED,
-        options=(
-            Option("working-copy", "Keep version control folders when building a platform"),
-            Option("override_slave_authority", "Push files that belong to the web servers as well"),
-        ),
+        options=(Option("working-copy", "Keep version control folders when building a platform"),),
         journaled=True,
         stoppable=True,
     ),

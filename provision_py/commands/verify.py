@@ -18,5 +18,5 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
     if isinstance(context, Server):
         return verify_server(session, context)
     if isinstance(context, Platform):
-        return verify_platform(session, context)
+        return verify_platform(session, context, working_copy=bool(options.get("working-copy")))
     return verify_site(session, context)

@@ -33,12 +33,14 @@ class PlatformCode:
     code: CodeBase
 
 
-def verify_platform(session: Session, platform: Platform) -> Outcome:
+def verify_platform(session: Session, platform: Platform, *, working_copy: bool = False) -> Outcome:
     """Build missing code, read what is there, and let the web servers of the platform serve it.
+
+    ``working_copy`` keeps the version control folders of what a makefile fetches, whatever the context says.
 
     Raises DrupalError when there is no usable code base; then nothing is left behind.
     """
-    _build(session, platform)
+    _build(session, platform, working_copy or platform.make_working_copy)
     code = detect(platform.root)
     check_sites_folder(code)
     session.log.info(f"Drupal {code.version} in {code.docroot}")
@@ -64,9 +66,9 @@ def verify_platform(session: Session, platform: Platform) -> Outcome:
     return Outcome(platform_packages=packages, sites=found)
 
 
-def _build(session: Session, platform: Platform) -> None:
+def _build(session: Session, platform: Platform, working_copy: bool) -> None:
     """Run drush make or composer where the platform needs it."""
-    call = make_platform(platform.makefile, platform.root, working_copy=platform.make_working_copy)
+    call = make_platform(platform.makefile, platform.root, working_copy=working_copy)
     if call is not None:
         session.run(BuildTree(session.master.name, platform.root, call, "DRUSH_MAKE_FAILED", "Build the platform"))
     if not session.flag("provision_composer_install_platforms", True):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from provision_py.commands.invoke import supports
 from provision_py.commands.session import Session
 from provision_py.dispatch import recovery
 from provision_py.dispatch.taskrun import run_task
@@ -49,6 +51,11 @@ class QueueRunner:
     new_session: Callable[[], Session]
     log: TaskLog
     parallel: int = 5
+    _left: set[tuple[str, str]] = field(default_factory=set)
+
+    @functools.cached_property
+    def _session(self) -> Session:
+        return self.new_session()
 
     def run(self, limit: int) -> QueueRun:
         """Run up to ``limit`` tasks and wait for them; first take up what dead runners left.
@@ -76,10 +83,18 @@ class QueueRunner:
         return QueueRun(workers.results)
 
     def _next(self, db: Database, started: set[int]) -> TaskRecord | None:
-        for task in next_tasks(db, len(started) + 1):
+        for task in next_tasks(db, len(started) + 1, runs=self._runs):
             if task.nid not in started:
                 return task
         return None
+
+    def _runs(self, object_type: str, task_type: str) -> bool:
+        if supports(self._session, f"provision-{task_type}", object_type):
+            return True
+        if (object_type, task_type) not in self._left:
+            self._left.add((object_type, task_type))
+            self.log.notice(f"Tasks of the type {task_type} on a {object_type} stay queued, for Provision")
+        return False
 
     def _work(self, nid: int) -> int:
         session = self.new_session()

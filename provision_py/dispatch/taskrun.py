@@ -12,7 +12,7 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from provision_py.commands.invoke import run_command
+from provision_py.commands.invoke import run_command, supports
 from provision_py.commands.session import Session
 from provision_py.dispatch import contextlocks
 from provision_py.dispatch.logsink import HostmasterSink
@@ -23,7 +23,7 @@ from provision_py.hostmaster.context_options import CommandLine, command_line, c
 from provision_py.hostmaster.locks import Heartbeat
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
-from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish
+from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish, load_task
 from provision_py.hostmaster.writeback import apply_failure, apply_success
 from provision_py.tasklog import LogEntry
 
@@ -46,6 +46,7 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
     Raises TaskError (nothing was written) when it is not there, not queued, or taken by another runner. Whatever goes
     wrong afterwards ends in the task's log and status.
     """
+    _check_supported(session, db, nid)
     with Heartbeat(db, nid) as heartbeat:
         task = claim_task(db, nid, now=int(time.time()), force=force)
         started = time.monotonic()
@@ -56,6 +57,19 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
             finally:
                 session.log.remove_sink(sink)
         return Finished(task, finish(db, task), time.monotonic() - started)
+
+
+def _check_supported(session: Session, db: Database, nid: int) -> None:
+    """Raises TaskError for a task that only Provision can run; it stays queued."""
+    queued = load_task(db, nid)
+    target = find_node(db, queued.rid)
+    if target is not None and not supports(session, f"provision-{queued.task_type}", target.type):
+        raise TaskError(
+            f"Tasks of the type {queued.task_type} on a {target.type} are not supported by this version",
+            where=f"task {nid}",
+            hint="It stays queued: run it with Provision",
+            code="PROVISION_UNSUPPORTED_TASK",
+        )
 
 
 def _run_claimed(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float) -> None:

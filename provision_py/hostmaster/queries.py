@@ -129,7 +129,8 @@ SITE_REDIRECTION: Final = """
 # Queue (hosting.queues.inc, dispatch.hosting.inc). A run counts as such for eight hours.
 
 QUEUED_TASKS: Final = """
-    SELECT n.nid, t.rid FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    SELECT n.nid, t.rid, t.task_type, o.type FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    LEFT JOIN {node} o ON o.nid = t.rid
     WHERE t.task_status = 0 AND n.type = 'task'
     ORDER BY n.changed, n.nid
 """

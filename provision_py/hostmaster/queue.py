@@ -6,7 +6,7 @@ Rules: hosting_get_new_tasks (task/hosting_task.module), hosting.queues.inc and 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,11 +48,18 @@ class QueueSettings:
         return max(0, self.items - running)
 
 
-def next_tasks(db: Database, limit: int, exclude_rids: Collection[int] = ()) -> list[TaskRecord]:
+def next_tasks(
+    db: Database,
+    limit: int,
+    exclude_rids: Collection[int] = (),
+    *,
+    runs: Callable[[str, str], bool] = lambda object_type, task_type: True,
+) -> list[TaskRecord]:
     """The oldest queued task of each object, oldest first; at most ``limit``.
 
     Objects with a task that is being run, and those in ``exclude_rids``, are left out. A queued task that disappears
-    while this is read is left out too.
+    while this is read is left out too. ``runs`` says which tasks the caller can run (type of the object, type of the
+    task); an object whose oldest task it cannot run waits for somebody who can, so that tasks keep their order.
     """
     if limit <= 0:
         return []
@@ -61,6 +68,8 @@ def next_tasks(db: Database, limit: int, exclude_rids: Collection[int] = ()) -> 
     for row in db.rows(queries.QUEUED_TASKS):
         if row["rid"] not in seen:
             seen.add(row["rid"])
+            if not runs(str(row["type"] or ""), str(row["task_type"] or "")):
+                continue
             found.append(int(row["nid"]))
             if len(found) == limit:
                 break

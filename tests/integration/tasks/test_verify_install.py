@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from hosting_system import Hosting
 
+from provision_py.errors import TaskError
 from provision_py.php.files import read_aliases, read_drushrc
 from provision_py.sandbox.webserver import WebServer
 
@@ -165,3 +166,19 @@ def test_the_queue_runs_in_worker_processes_side_by_side(hosting: Hosting) -> No
         assert hosting.site_row(site)["status"] == 1
         assert hosting.fetch_until(200, "/", f"s{number}.example.test").status == 200
     assert hosting.db.rows("SELECT * FROM {semaphore}") == []
+
+
+def test_tasks_that_only_provision_can_run_stay_queued(hosting: Hosting) -> None:
+    site, _ = hosting.installed()
+    backup = hosting.front.queue_task(site, "backup")
+    verify = hosting.front.queue_task(site, "verify")
+    platform = hosting.front.queue_task(int(str(hosting.site_row(site)["platform"])), "verify")
+    results = hosting.run_queue()
+    assert results.pop(platform) == 0
+    assert {backup, verify}.isdisjoint(results), "a verify does not overtake the backup that was queued before it"
+    states = {task.nid: task.status for task in hosting.front.tasks()}
+    assert (states[backup], states[verify], states[platform]) == (0, 0, 1)
+    with pytest.raises(TaskError, match="not supported") as caught:
+        hosting.run(backup)
+    assert caught.value.code == "PROVISION_UNSUPPORTED_TASK"
+    assert {task.nid: task.status for task in hosting.front.tasks()}[backup] == 0
