@@ -48,7 +48,13 @@ lint: $(READY) ## Style, types and layers
 
 .PHONY: bench
 bench: apt $(READY) ## Measure: ratios from one run
-	@$(BIN)/pytest tests/bench -m bench -s $(ARGS)
+	@status=0
+	$(BIN)/pytest tests/bench -m bench -s || status=1
+	for script in tests/bench/bench_*.py; do
+	  echo "== $$script"
+	  $(BIN)/python "$$script" || status=1
+	done
+	exit $$status
 
 .PHONY: demo
 demo: $(READY) ## Run a hostmaster's queue on private servers; DRUPAL=/path/to/code for a real code base
