@@ -49,7 +49,6 @@ lint: $(READY) ## Style, types and layers
 .PHONY: bench
 bench: apt $(READY) ## Measure: ratios from one run
 	@status=0
-	$(BIN)/pytest tests/bench -m bench -s || status=1
 	for script in tests/bench/bench_*.py; do
 	  echo "== $$script"
 	  $(BIN)/python "$$script" || status=1

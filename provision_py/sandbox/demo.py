@@ -171,11 +171,17 @@ def copy_code(source: Path, target: Path) -> None:
         path.unlink()
 
 
-def front_page(nginx: Nginx) -> Response | None:
-    try:
-        return nginx.fetch("/", host=f"{SITE}:{nginx.port}")
-    except OSError:
-        return None
+def front_page(nginx: Nginx, patience: float = 5.0) -> Response | None:
+    """The site's front page; None when nothing answers. A web server takes its last reload in by and by."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            page = nginx.fetch("/", host=f"{SITE}:{nginx.port}")
+        except OSError:
+            page = None
+        if (page is not None and page.status == 200) or time.monotonic() > deadline:
+            return page
+        time.sleep(0.05)
 
 
 def report(page: Response | None, nginx: Nginx) -> None:

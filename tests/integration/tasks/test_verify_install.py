@@ -147,7 +147,7 @@ def test_a_changed_alias_and_redirection_reach_the_web_server_by_a_verify(
     )
     assert hosting.run(hosting.front.queue_task(site, "verify")).status == 1, hosting.said()
     assert hosting.fetch_until(200, "/", "new.example.test").status == 200
-    moved = hosting.fetch("/node/1?x=y", "one.example.test")
+    moved = hosting.fetch_until(301, "/node/1?x=y", "one.example.test")
     assert (moved.status, moved.headers["location"]) == (
         301,
         "http://new.example.test/node/1?x=y",
