@@ -48,6 +48,14 @@ def render(template: str, **values: object) -> str:
     return _environment().get_template(template).render(**values)
 
 
+@cache
+def compile_templates(application: str) -> None:
+    """Compile the templates of a web server now: processes that are forked later have them."""
+    environment = _environment()
+    for name in environment.list_templates(filter_func=lambda name: name.startswith(f"{application}/")):
+        environment.get_template(name)
+
+
 def php_string(value: str) -> str:
     """A text as a PHP literal in single quotes, which PHP reads back unchanged."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from provision_py.commands.registry import Registry
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Context
-from provision_py.errors import UsageError
+from provision_py.drupal import settings
+from provision_py.errors import ProvisionError, UsageError
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.php.values import PhpValue
+from provision_py.services import templating
+from provision_py.services.base import HttpService
 
 
 def supports(session: Session, name: str, context_type: str) -> bool:
@@ -19,6 +23,21 @@ def supports(session: Session, name: str, context_type: str) -> bool:
     except UsageError:
         return False
     return command.journaled and context_type in command.context_types
+
+
+def prepare(session: Session, name: str) -> None:
+    """Import a command, the master's services and their templates, for the processes that are forked from this one.
+
+    What cannot be prepared is left to the command, which says why.
+    """
+    with suppress(ProvisionError):
+        Registry(plugins=lambda: session.plugins).find(name).load()
+        settings.compile_templates()
+        session.catalog.declared_site_properties()  # imports every service type
+        for service, service_type in session.master.service_types.items():
+            found = session.catalog.type_class(service, service_type)
+            if issubclass(found, HttpService):
+                templating.compile_templates(getattr(found, "application", "none"))
 
 
 def run_command(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from provision_py.commands.invoke import supports
+from provision_py.commands.invoke import prepare, supports
 from provision_py.commands.session import Session
 from provision_py.dispatch import recovery
 from provision_py.dispatch.taskrun import run_task
@@ -75,6 +75,7 @@ class QueueRunner:
                         workers.wait_for_one()
                         continue
                     started.add(task.nid)
+                    prepare(self._session, f"provision-{task.task_type}")
                     workers.start(task.nid)
             workers.wait_for_all()
         except Stopped:

@@ -131,6 +131,14 @@ def _comment(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
+def compile_templates() -> None:
+    """Compile the templates now: processes that are forked later have them."""
+    environment = _environment()
+    for name in environment.list_templates(filter_func=lambda name: name.startswith("drupal/")):
+        environment.get_template(name)
+
+
+@lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     import jinja2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -35,6 +34,9 @@ def each(
     if len(todo) == 1:
         outcomes = [_attempt(todo[0], work)]
     else:
+        # Most servers are one host: it does without.
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix="host") as pool:
             outcomes = list(pool.map(lambda item: _attempt(item, work), todo))
     results = [(item, outcome[0]) for item, outcome in zip(todo, outcomes, strict=True) if isinstance(outcome, tuple)]
