@@ -101,11 +101,15 @@ def _by_profile(
         bridge.site_packages(),
         bridge.cron_key(),
         bridge.login_link(),
+        *([bridge.welcome_mail(site.profile)] if mail else []),
     )
     answer = ask_drupal(session, site, code, credentials, operations)
     cache = session.package_cache(f"{site.platform.name}.sites")
     packages = packages_of(answer, site, code, cache)
     session.save_package_cache(cache)
+    if mail:
+        sent = bool(answer.results.get("welcome_mail"))
+        session.log.info(f"Mailed the login link to {mail}" if sent else f"No mail could be sent to {mail}")
     key, link = answer.results.get("cron_key"), answer.results.get("login_link")
     outcome = Outcome(
         site_packages=packages,

@@ -63,7 +63,9 @@ class SiteFiles:
     def settings(self) -> str:
         """The text of settings.php."""
         site, code = self.site, self.code
-        cloaked = self.session.flag("provision_db_cloaking", self.session.http(site.web_server).cloaks_credentials)
+        stored = site.web_server.properties.get("provision_db_cloaking")
+        cloaks = self.session.http(site.web_server).cloaks_credentials if stored is None else bool(stored)
+        cloaked = self.session.flag("provision_db_cloaking", cloaks)
         return render_settings(
             SettingsData(
                 uri=site.uri,

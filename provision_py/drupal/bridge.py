@@ -84,6 +84,11 @@ def login_link() -> Operation:
     return Operation("login_link")
 
 
+def welcome_mail(profile: str) -> Operation:
+    """Mail user 1 a one-time login. Result: whether the site's mail system took the mail."""
+    return Operation("welcome_mail", {"profile": profile})
+
+
 def cron_key() -> Operation:
     """The key of the site's cron URL. Result: a string, ``drupal`` where a Drupal 7 site has none."""
     return Operation("cron_key")

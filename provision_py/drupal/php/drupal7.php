@@ -144,6 +144,25 @@ final class ProvisionBridgeDrupal7 extends ProvisionBridgeFamily
         }
     }
 
+    protected function mailFacts()
+    {
+        $account = user_load(1);
+        return [
+            'name' => $account->name,
+            'to' => $account->mail,
+            'site' => variable_get('site_name', 'Drupal'),
+            'from' => variable_get('site_mail', $account->mail),
+        ];
+    }
+
+    protected function sendMail($to, $from, $subject, $body)
+    {
+        require_once DRUPAL_ROOT . '/includes/mail.inc';
+        $message = $this->mailMessage($to, $from, $subject, $body) + ['language' => language_default()];
+        $system = drupal_mail_system('install', 'welcome-admin');
+        return (bool) $system->mail($system->format($message));
+    }
+
     protected function opCronKey(array $arguments)
     {
         return (string) variable_get('cron_key', 'drupal');

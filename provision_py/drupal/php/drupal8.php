@@ -231,6 +231,27 @@ final class ProvisionBridgeDrupal8 extends ProvisionBridgeFamily
         return user_pass_reset_url($account) . '/login';
     }
 
+    protected function mailFacts()
+    {
+        $account = \Drupal::entityTypeManager()->getStorage('user')->load(1);
+        $site = \Drupal::config('system.site');
+        return [
+            'name' => $account->getAccountName(),
+            'to' => $account->getEmail(),
+            'site' => $site->get('name'),
+            'from' => $site->get('mail') ?: $account->getEmail(),
+        ];
+    }
+
+    protected function sendMail($to, $from, $subject, $body)
+    {
+        $language = \Drupal::languageManager()->getDefaultLanguage()->getId();
+        $message = $this->mailMessage($to, $from, $subject, $body) + ['langcode' => $language];
+        $keys = ['module' => 'install', 'key' => 'welcome-admin'];
+        $system = \Drupal::service('plugin.manager.mail')->getInstance($keys);
+        return (bool) $system->mail($system->format($message));
+    }
+
     protected function opCronKey(array $arguments)
     {
         return (string) \Drupal::state()->get('system.cron_key');

@@ -70,6 +70,82 @@ abstract class ProvisionBridgeFamily
         throw new ProvisionBridgeRefusal("The site $this->sitePath is not installed", 'PROVISION_SITE_NOT_INSTALLED');
     }
 
+    /**
+     * Tells user 1 by mail that the site is there and how to log in (Provision's install_*.inc). A profile may bring
+     * its own words in provision_welcome_mail.inc. Result: whether the mail could be handed over.
+     */
+    protected function opWelcomeMail(array $arguments)
+    {
+        try {
+            return $this->welcome($arguments['profile']);
+        } catch (\Throwable $error) {
+            $this->channel->log('notice', 'The mail failed: ' . $error->getMessage());
+            return false;
+        }
+    }
+
+    private function welcome($profile)
+    {
+        $facts = $this->mailFacts();
+        $link = $this->opLoginLink([]);
+        $variables = [
+            '!username' => $facts['name'],
+            '!site' => $facts['site'],
+            '!login_url' => $link,
+            '!uri' => $this->baseUrl,
+            '!uri_brief' => preg_replace('~^https?://~', '', $this->baseUrl),
+            '!mailto' => $facts['to'],
+            '!date' => date('Y-m-d H:i'),
+            '!login_uri' => "$this->baseUrl/user",
+            '!edit_uri' => "$this->baseUrl/user/1/edit",
+        ];
+        $mail = [
+            'subject' => '!site is ready',
+            'body' => "Hello !username,\n\nyour site !uri has been set up. This link logs you in, once:\n\n!login_url\n\n"
+                . "Then choose a password here:\n\n!edit_uri\n",
+        ];
+        $own = "profiles/$profile/provision_welcome_mail.inc";
+        if (is_file($own)) {
+            if (!function_exists('dt')) {
+                eval('function dt($text, array $values = []) { return strtr($text, $values); }');
+            }
+            include $own;
+        }
+        $mail = array_map(static function ($text) use ($variables) {
+            return strtr((string) $text, $variables);
+        }, $mail);
+        return $this->sendMail($facts['to'], $facts['from'], $mail['subject'], $mail['body']);
+    }
+
+    /** Name and address of user 1, name and address of the site: name, to, site, from. */
+    abstract protected function mailFacts();
+
+    /** Hands a mail to the site's mail system. */
+    abstract protected function sendMail($to, $from, $subject, $body);
+
+    /** What every mail of the bridge is to the mail systems of Drupal. */
+    protected function mailMessage($to, $from, $subject, $body)
+    {
+        $headers = [
+            'MIME-Version' => '1.0',
+            'Content-Type' => 'text/plain; charset=UTF-8; format=flowed; delsp=yes',
+            'Content-Transfer-Encoding' => '8Bit',
+            'X-Mailer' => 'Drupal',
+            'From' => $from,
+            'Sender' => $from,
+            'Return-Path' => $from,
+        ];
+        return compact('to', 'from', 'subject', 'headers') + [
+            'id' => 'install_welcome-admin',
+            'module' => 'install',
+            'key' => 'welcome-admin',
+            'body' => [$body],
+            'params' => [],
+            'send' => true,
+            'reply-to' => null,
+        ];
+    }
+
     /** The values of the installer's last form that are the same in all versions. */
     protected function siteForm(array $arguments)
     {

@@ -182,3 +182,18 @@ def test_tasks_that_only_provision_can_run_stay_queued(hosting: Hosting) -> None
         hosting.run(backup)
     assert caught.value.code == "PROVISION_UNSUPPORTED_TASK"
     assert {task.nid: task.status for task in hosting.front.tasks()}[backup] == 0
+
+
+@pytest.mark.parametrize("major", [7, 10])
+def test_the_owner_is_told_by_mail_how_to_log_in(hosting: Hosting, tmp_path: Path, major: int) -> None:
+    hosting.db.execute("UPDATE {users} SET mail = 'owner@example.test' WHERE uid = 1")
+    php = hosting.home / "php"
+    php.write_text(f'#!/bin/sh\nexec php -d sendmail_path="tee -a {tmp_path}/mail" "$@"\n')
+    php.chmod(0o755)
+    (hosting.installation.drush_dir / "drushrc.php").write_text(f"<?php\n$options['provision_php'] = '{php}';\n")
+    hosting.installed(major=major)
+    mail = (tmp_path / "mail").read_text()
+    assert "To: owner@example.test" in mail
+    assert "Subject: one.example.test is ready" in mail
+    assert re.search(r"http://one\.example\.test:\d+/user/reset/1/\S+/login", mail)
+    assert any("Mailed the login link to owner@example.test" in entry.text for entry in hosting.entries)

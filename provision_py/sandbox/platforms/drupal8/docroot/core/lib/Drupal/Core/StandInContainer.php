@@ -37,6 +37,7 @@ class StandInContainer
             'entity_type.manager' => StandInUsers::class,
             'module_handler' => StandInModules::class,
             'cron' => StandInCron::class,
+            'plugin.manager.mail' => StandInMail::class,
             'router.request_context' => StandInRequestContext::class,
         ];
     }
@@ -201,7 +202,55 @@ class StandInUsers
 
     public function load($id)
     {
-        return Database::getConnection()->query('SELECT * FROM {users_field_data} WHERE uid = ?', [$id])->fetchObject();
+        $row = Database::getConnection()->query('SELECT * FROM {users_field_data} WHERE uid = ?', [$id])->fetchObject();
+        return $row ? new StandInAccount($row) : null;
+    }
+}
+
+class StandInAccount
+{
+    public $uid;
+    public $langcode;
+    public $name;
+    public $pass;
+    public $mail;
+    public $status;
+    public $created;
+    public $login;
+
+    public function __construct($row)
+    {
+        foreach (get_object_vars($row) as $name => $value) {
+            $this->$name = $value;
+        }
+    }
+
+    public function getAccountName()
+    {
+        return $this->name;
+    }
+
+    public function getEmail()
+    {
+        return $this->mail;
+    }
+}
+
+class StandInMail
+{
+    public function getInstance(array $options)
+    {
+        return $this;
+    }
+
+    public function format(array $message)
+    {
+        return ['body' => implode("\n\n", $message['body'])] + $message;
+    }
+
+    public function mail(array $message)
+    {
+        return mail($message['to'], $message['subject'], $message['body'], $message['headers']);
     }
 }
 
