@@ -13,6 +13,12 @@ from provision_py.steps import databases as _undo  # noqa: F401 (registers how t
 from provision_py.steps.step import Note, Record, World
 
 
+class NameTakenError(DatabaseError):
+    """Somebody else has made a database of this name since it was found free."""
+
+    code = "PROVISION_CREATE_DB_FAILED"
+
+
 @dataclass(frozen=True)
 class CreateSiteDatabase:
     """Make the database, then an account with all privileges on it for each host that PHP connects from.
@@ -41,11 +47,10 @@ class CreateSiteDatabase:
         where = f"@{self.db.server.name}"
         if record["existed"] or not self.db.create_database(name):
             note({"existed": True})
-            raise DatabaseError(
+            raise NameTakenError(
                 f"The database {name} exists already and is not touched",
                 where=where,
                 hint="Run the task again: it takes another name",
-                code="PROVISION_CREATE_DB_FAILED",
             )
         note({"database_made": True})
         for host in self.hosts:

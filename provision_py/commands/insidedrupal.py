@@ -38,15 +38,17 @@ def ask_drupal(
         major=code.major,
         operations=operations,
         credentials=credentials,
-        base_url=f"http://{site.redirection or site.uri}{_port(session, site)}",
+        base_url=base_url(site),
         php=session.php,
     )
     return run_job(session.host_of(session.master), job, on_entry=log)
 
 
-def _port(session: Session, site: Site) -> str:
+def base_url(site: Site) -> str:
+    """The site's own address, without a slash at the end; a redirection may be ``host/folder``."""
+    host, slash, folder = (site.redirection or site.uri).partition("/")
     port = str(site.web_server.properties.get("http_port") or "80")
-    return "" if port == "80" else f":{port}"
+    return f"http://{host}{'' if port == '80' else f':{port}'}{slash}{folder}"
 
 
 def packages_of(answer: BridgeAnswer, site: Site, code: CodeBase, cache: ScanCache) -> SitePackages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from provision_py.commands.databasestep import CreateSiteDatabase
+from provision_py.commands.databasestep import CreateSiteDatabase, NameTakenError
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitefiles import SiteFiles
@@ -23,6 +23,9 @@ from provision_py.php.values import PhpArray, PhpValue
 from provision_py.steps.files import ApplyFiles
 
 _METHODS = ("profile", "manual")
+
+#: Other installs may take a name between its choice and its use; so often in a row they do not.
+_ATTEMPTS = 5
 
 
 def run(session: Session, context: Context, arguments: Sequence[str], options: Mapping[str, PhpValue]) -> Outcome:
@@ -73,9 +76,16 @@ def _install(session: Session, site: Site, code: CodeBase, options: Mapping[str,
 def _create_database(session: Session, site: Site) -> Credentials:
     db = session.db(site.db_server)
     hosts = db.grant_hosts(session.http(site.web_server).grant_servers())
-    credentials = db.new_credentials(db.suggest_name(site.uri))
-    session.run(CreateSiteDatabase(db, credentials, hosts))
-    return credentials
+    for attempt in range(1, _ATTEMPTS + 1):
+        credentials = db.new_credentials(db.suggest_name(site.uri))
+        try:
+            session.run(CreateSiteDatabase(db, credentials, hosts))
+            return credentials
+        except NameTakenError as error:
+            if attempt == _ATTEMPTS:
+                raise
+            session.log.notice(f"{error.what}; taking another name")
+    raise AssertionError("unreachable")
 
 
 def _manual(session: Session, site: Site, files: SiteFiles) -> Outcome:

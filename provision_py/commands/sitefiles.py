@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provision_py.commands.session import Session
+from provision_py.commands.sitenamesstep import SetSiteNames
 from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Site
 from provision_py.drupal import layout
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.drupal.settings import SettingsData, hash_salt_in, new_hash_salt, render_settings
 from provision_py.errors import HostError
-from provision_py.php.parser import read_text
-from provision_py.php.sitesphp import read_sites_php, sites_php_key, update_sites_php
+from provision_py.php.sitesphp import read_sites_php, sites_php_key
 from provision_py.services.base import HttpService
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
 from provision_py.system.configfile import ConfigFile
-from provision_py.system.locks import FileLock
 
 _SETTINGS_MODE = 0o440
 _LOCAL_SETTINGS = "<?php # local settings.php\n"
@@ -46,9 +45,7 @@ class SiteFiles:
             EnsureDirectories(hub, directories, description="Make the folders of the site"),
             ApplyFiles(hub, self.settings_files(), description="Write the settings"),
         )
-        # Sites of one platform are worked on side by side, and the file is theirs together.
-        with FileLock(self.session.state / "locks" / f"sites-php-{self.site.platform.name}"):
-            self.session.run(ApplyFiles(hub, self.sites_php(), description="Write the names of sites"))
+        self.session.run(self.site_names())
 
     def settings_files(self) -> list[ConfigFile]:
         group = self.web_group
@@ -100,15 +97,13 @@ class SiteFiles:
             ) from error
         return known or new_hash_salt()
 
-    def sites_php(self) -> list[ConfigFile]:
-        """The platform's sites.php with this site's aliases and without those that it has no longer."""
-        path = Path(f"{self.code.docroot}/sites/sites.php")
-        known = read_sites_php(path)
-        entries = wanted_names(self.site, known, lambda name: Path(f"{path.parent}/{name}").is_dir())
-        text = read_text(path) if path.exists() else ""
-        if not entries and text:
-            return []
-        return [ConfigFile(str(path), update_sites_php(text, entries, str(path)))]
+    def site_names(self) -> SetSiteNames:
+        """The step that gives the platform's sites.php this site's aliases, and no others of it."""
+        folder = f"{self.code.docroot}/sites"
+        known = read_sites_php(Path(f"{folder}/sites.php"))
+        entries = wanted_names(self.site, known, lambda name: Path(f"{folder}/{name}").is_dir())
+        lock = self.session.state / "locks" / f"sites-php-{self.site.platform.name}"
+        return SetSiteNames(self.session.master.name, f"{folder}/sites.php", entries, lock)
 
     def set_modes(self) -> None:
         """Modes again, where Drupal's installer has changed them."""

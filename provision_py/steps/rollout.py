@@ -162,8 +162,7 @@ def _raise_for(failures: Sequence[fanout.Failure[Any]], failing: str, name: Call
             f"{name(failures[0].item)} {failing}: {first.what}", where=first.where, hint=first.hint, code=first.code
         ) from first
     lines = "; ".join(f"{name(failure.item)} {failing}: {_told(failure.error)}" for failure in failures)
-    raise ServiceError(
-        f"{len(failures)} web servers failed. {lines}", hint=first.hint, code=first.code) from first
+    raise ServiceError(f"{len(failures)} web servers failed. {lines}", hint=first.hint, code=first.code) from first
 
 
 def _told(error: ProvisionError) -> str:

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from hosting_system import Hosting
 
+from provision_py.commands.sitenamesstep import SetSiteNames
 from provision_py.errors import TaskError
 from provision_py.php.files import read_aliases, read_drushrc
+from provision_py.php.sitesphp import read_sites_php
 from provision_py.sandbox.webserver import WebServer
 
 
@@ -197,3 +199,32 @@ def test_the_owner_is_told_by_mail_how_to_log_in(hosting: Hosting, tmp_path: Pat
     assert "Subject: one.example.test is ready" in mail
     assert re.search(r"http://one\.example\.test:\d+/user/reset/1/\S+/login", mail)
     assert any("Mailed the login link to owner@example.test" in entry.text for entry in hosting.entries)
+
+
+def test_undoing_one_site_keeps_what_its_neighbours_wrote_into_sites_php(
+    hosting_on: Callable[..., Hosting], nginx: WebServer
+) -> None:
+    hosting = hosting_on(nginx, modules={"hosting_alias": 0})
+    _, folder = hosting.installed(aliases=["www.one.example.test"])
+    session = hosting.session()
+    path = folder.parent / "sites.php"
+    step = SetSiteNames("server_master", str(path), {"late.example.test": folder.name}, hosting.home / "lock")
+    with pytest.raises(TaskError, match="on purpose"), session.journaled("test", "one.example.test"):
+        session.run(step)
+        neighbour = SetSiteNames("server_master", str(path), {"two.example.test": "two"}, hosting.home / "lock")
+        hosting_session = hosting.session()
+        with hosting_session.journaled("test", "two.example.test"):
+            hosting_session.run(neighbour)
+        raise TaskError("on purpose")
+    known = read_sites_php(path)
+    assert known == {"www.one.example.test": "one.example.test", "two.example.test": "two"}
+
+
+def test_installs_whose_databases_want_the_same_name_share_none(hosting: Hosting) -> None:
+    platform, _ = hosting.prepared()
+    names = ["a-b.example.test", "ab.example.test", "a.b.example.test", "a.b-example.test"]
+    sites = [hosting.front.add_site(name, platform, hosting.front.db_server) for name in names]
+    assert set(hosting.run_queue().values()) == {0}
+    databases = {str(hosting.site_row(site)["db_name"]) for site in sites}
+    assert len(databases) == len(names)
+    assert databases <= hosting.databases()
