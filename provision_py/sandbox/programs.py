@@ -34,6 +34,10 @@ NGINX = Program(("nginx",), "nginx")
 PHP_FPM = Program((r"php-fpm\d+\.\d+", "php-fpm"), "php-fpm")
 PHP = Program(("php",), "php-cli")
 RSYNC = Program(("rsync",), "rsync")
+SSHD = Program(("sshd",), "openssh-server")
+SSH_KEYGEN = Program(("ssh-keygen",), "openssh-client")
+SUDO = Program(("sudo",), "sudo")
+IP = Program(("ip",), "iproute2")
 
 
 class MissingProgramError(HostError):
