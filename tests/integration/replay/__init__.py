@@ -14,8 +14,9 @@ as they were after the recorded run, so that a code base or an outcome can be ma
 ``replay.before`` those before it. ``run`` takes ``ignored``, the columns not to compare, by table, for example
 ``{"hosting_package_instance": {"version", "version_code"}}`` when the code base on disk is not the recorded one.
 
-``prepare`` takes ``moved``, places on this machine for folders of the recordings; :mod:`.codebase` writes a Drupal 7
-there that has the recorded packages.
+``prepare`` takes ``moved``, places on this machine for folders of the recordings, and ``changed``, for other values
+of rows; :mod:`.codebase` writes a Drupal 7 there that has the recorded packages, and :mod:`.relocation` builds a
+whole Aegir with real servers in place of the recorded one, so that the real commands run.
 
 Numbers that the database gives out (nodes, revisions, package instances, aliases, backups) are compared by what they
 stand for, times by "during the run", durations by being there. Rows of logs and caches are not part of recordings.
@@ -25,5 +26,6 @@ stand for, times by "during the run", durations by being there. Rows of logs and
     compare     rows that changed on both sides, and the difference
     outcomes    what the command must have found, made from recorded rows
     codebase    a code base with the recorded packages
+    relocation  the recorded Aegir on this machine: rows, alias files, sites
     harness     the databases and the steps of a replay
 """

@@ -73,16 +73,24 @@ class Replay:
         )
 
 
-def prepare(server: DatabaseServer, history: History, label: str, moved: Mapping[str, str] | None = None) -> Replay:
+def prepare(
+    server: DatabaseServer,
+    history: History,
+    label: str,
+    moved: Mapping[str, str] | None = None,
+    changed: Callable[[Row], Row] | None = None,
+) -> Replay:
     """Make the database of ``history`` what it was before the recorded run; former replays in it are over then.
 
     ``moved`` gives folders of the recordings their place on this machine: whatever begins with one of them, in the
-    database and in the recording, begins with the other instead.
+    database and in the recording, begins with the other instead. ``changed`` changes other values in the same way.
     """
     recording = history.recordings[label]
     before = rewind.before(history.state, history.recordings.values(), recording)
     if moved:
         recording, before = rewind.move(recording, before, moved)
+    if changed:
+        recording, before = rewind.change(recording, before, changed)
     write_state(server, history.database, before)
     settings = DatabaseSettings(
         host=server.host,

@@ -7,7 +7,7 @@ nobody recorded, nodes made by scripts) is recognised by its revision numbers, w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -99,8 +99,13 @@ def move(recording: Recording, state: State, folders: Mapping[str, str]) -> tupl
             return row
         return Row(row.table, tuple((name, _moved(value, folders)) for name, value in row.items))
 
-    rows = {table: [moved(row) for row in rows] for table, rows in state.rows.items()}
-    removed, added = (tuple(moved(row) for row in rows) for rows in (recording.removed, recording.added))
+    return change(recording, state, moved)
+
+
+def change(recording: Recording, state: State, changed: Callable[[Row], Row]) -> tuple[Recording, State]:
+    """The same with every row changed in the same way."""
+    rows = {table: [changed(row) for row in rows] for table, rows in state.rows.items()}
+    removed, added = (tuple(changed(row) for row in rows) for rows in (recording.removed, recording.added))
     return Recording(recording.label, removed, added), State(state.keys, rows)
 
 
