@@ -134,6 +134,17 @@ QUEUED_TASKS: Final = """
     WHERE t.task_status = 0 AND n.type = 'task'
     ORDER BY n.changed, n.nid
 """
+LIVING_RUNS: Final = """
+    SELECT t.rid FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
+    JOIN {semaphore} s ON s.name = CONCAT(%(start)s, n.nid)
+    WHERE t.task_status = -1 AND s.expire > UNIX_TIMESTAMP(NOW(6))
+"""
+PLATFORM_SERVERS: Final = """
+    SELECT p.nid, p.web_server FROM {hosting_platform} p JOIN {node} n ON n.vid = p.vid WHERE p.status <> -2
+"""
+SITE_PARENTS: Final = """
+    SELECT s.nid, s.platform, s.db_server FROM {hosting_site} s JOIN {node} n ON n.vid = s.vid WHERE s.status <> -2
+"""
 BUSY_OBJECTS: Final = """
     SELECT DISTINCT t.rid FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
     WHERE t.task_status = -1 AND t.executed > %(since)s

@@ -12,6 +12,7 @@ from typing import Final
 
 from provision_py.hostmaster import queries
 from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.locks import RUN_PREFIX
 from provision_py.hostmaster.tasks import TaskRecord, load_task
 from provision_py.hostmaster.variables import flag, get_variable, number, set_variable, truthy
 
@@ -57,22 +58,34 @@ def next_tasks(
 ) -> list[TaskRecord]:
     """The oldest queued task of each object, oldest first; at most ``limit``.
 
-    Objects with a task that is being run, and those in ``exclude_rids``, are left out. A queued task that disappears
-    while this is read is left out too. ``runs`` says which tasks the caller can run (type of the object, type of the
-    task); an object whose oldest task it cannot run waits for somebody who can, so that tasks keep their order.
+    Objects with a task that is being run, and those in ``exclude_rids``, are left out. So are sites whose platform or
+    server has a task that is older or being run, and platforms whose server has one: a platform is verified before a
+    site is installed on it. A queued task that disappears while this is read is left out too. ``runs`` says which
+    tasks the caller can run (type of the object, type of the task); an object whose oldest task it cannot run waits
+    for somebody who can, so that tasks keep their order.
     """
     if limit <= 0:
         return []
+    queued = db.rows(queries.QUEUED_TASKS)
+    parents = _parents(db) if len(queued) > 1 else {}
+    # What a runner of Provision has left behind says "processing" for hours; nothing else waits for that.
+    unfinished = (
+        {int(row["rid"]) for row in db.rows(queries.LIVING_RUNS, {"start": RUN_PREFIX})} if parents else set()
+    )
     seen = {*exclude_rids, *_busy(db)}
     found: list[int] = []
-    for row in db.rows(queries.QUEUED_TASKS):
-        if row["rid"] not in seen:
-            seen.add(row["rid"])
-            if not runs(str(row["type"] or ""), str(row["task_type"] or "")):
-                continue
+    for row in queued:
+        rid = int(row["rid"])
+        if rid in seen:
+            continue
+        seen.add(rid)
+        if not runs(str(row["type"] or ""), str(row["task_type"] or "")):
+            continue
+        if not parents.get(rid, set()) & unfinished:
             found.append(int(row["nid"]))
-            if len(found) == limit:
-                break
+        unfinished.add(rid)
+        if len(found) == limit:
+            break
     return [load_task(db, nid) for nid in found]
 
 
@@ -109,6 +122,16 @@ def queue_settings(db: Database, queue: str = TASKS) -> QueueSettings:
 def note_queue_run(db: Database, now: int, queue: str = TASKS) -> None:
     """Tell the front end that a queue was run."""
     set_variable(db, f"hosting_queue_{queue}_last_run", now)
+
+
+def _parents(db: Database) -> dict[int, set[int]]:
+    """What sites and platforms stand on, by node ids: platform and servers, all the way up."""
+    servers = {int(row["nid"]): int(row["web_server"] or 0) for row in db.rows(queries.PLATFORM_SERVERS)}
+    parents = {platform: {server} for platform, server in servers.items()}
+    for row in db.rows(queries.SITE_PARENTS):
+        platform = int(row["platform"] or 0)
+        parents[int(row["nid"])] = {platform, int(row["db_server"] or 0), servers.get(platform, 0)}
+    return parents
 
 
 def _busy(db: Database) -> set[int]:

@@ -50,14 +50,10 @@ def queued(front_end: FrontEnd) -> set[int]:
 
 
 def dispatcher(*, again: bool = False) -> list[str]:
-    """The command that a crontab would run every minute; ``again`` runs it before the minute is over.
-
-    One task at a time: the site is queued before the platform that it stands on has been seen, which the pages of a
-    front end would not allow.
-    """
+    """The command that a crontab would run every minute; ``again`` runs it before the minute is over."""
     program = Path(sys.executable).with_name("provision-py")
     start = [str(program)] if program.exists() else [sys.executable, "-m", "provision_py.cli.main"]
-    return [*start, "hosting-dispatch", "--parallel=1", *(["--force"] if again else [])]
+    return [*start, "hosting-dispatch", *(["--force"] if again else [])]
 
 
 def dispatch(installation: Installation, log: LogPrinter, *, again: bool) -> str:

@@ -9,6 +9,7 @@ from small_front_end import BORN, DB_SERVER, MASTER, PLATFORM, SITE, Builder
 
 from provision_py.hostmaster import queue
 from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.locks import Heartbeat
 from provision_py.hostmaster.tasks import claim_task, create_task
 from provision_py.hostmaster.variables import get_variable
 
@@ -23,14 +24,29 @@ def test_oldest_task_of_each_object_oldest_first(db: Database) -> None:
     late = create_task(db, SITE, "verify", now=BORN + 30)
     early = create_task(db, SITE, "backup", now=BORN + 20)
     platform = create_task(db, PLATFORM, "verify", now=BORN + 25)
-    server = create_task(db, MASTER, "verify", now=BORN + 10)
-    assert nids(db) == [server, early, platform]
-    assert nids(db, limit=2) == [server, early]
+    server = create_task(db, DB_SERVER, "verify", now=BORN + 40)
+    assert nids(db) == [early, platform, server]
+    assert nids(db, limit=2) == [early, platform]
     assert nids(db, limit=0) == []
-    assert nids(db, exclude=(SITE,)) == [server, platform]
+    assert nids(db, exclude=(SITE,)) == [platform, server]
     assert queue.queued_count(db) == 4
     db.execute("UPDATE {hosting_task} SET task_status = 3 WHERE nid = %s", (early,))
-    assert nids(db) == [server, platform, late]
+    assert nids(db) == [platform, server], "the site waits for its platform, whose task is older"
+    db.execute("UPDATE {hosting_task} SET task_status = 3 WHERE nid = %s", (platform,))
+    assert nids(db) == [late, server]
+
+
+def test_what_stands_on_an_object_waits_for_its_older_task(db: Database) -> None:
+    server = create_task(db, MASTER, "verify", now=BORN)
+    platform = create_task(db, PLATFORM, "verify", now=BORN)
+    site = create_task(db, SITE, "verify", now=BORN)
+    assert nids(db) == [server]
+    with Heartbeat(db, server):
+        claim_task(db, server, now=NOW)
+        assert nids(db) == [], "a living run counts as well"
+    assert nids(db) == [platform], "a run that shows no sign of life does not"
+    db.execute("UPDATE {hosting_task} SET task_status = 1 WHERE nid = %s", (platform,))
+    assert nids(db) == [site]
 
 
 def test_tasks_of_one_second_come_by_number(db: Database) -> None:

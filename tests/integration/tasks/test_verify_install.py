@@ -13,8 +13,10 @@ from hosting_system import Hosting
 
 from provision_py.commands.sitenamesstep import SetSiteNames
 from provision_py.errors import TaskError
+from provision_py.hostmaster.queue import next_tasks
 from provision_py.php.files import read_aliases, read_drushrc
 from provision_py.php.sitesphp import read_sites_php
+from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.webserver import WebServer
 
 
@@ -228,3 +230,16 @@ def test_installs_whose_databases_want_the_same_name_share_none(hosting: Hosting
     databases = {str(hosting.site_row(site)["db_name"]) for site in sites}
     assert len(databases) == len(names)
     assert databases <= hosting.databases()
+
+
+def test_a_platform_is_verified_before_a_site_is_installed_on_it(hosting: Hosting) -> None:
+    front = hosting.front
+    server, db_server = front.queue_task(front.web_server, "verify"), front.queue_task(front.db_server, "verify")
+    make_platform(hosting.home / "platforms/new", 10)
+    platform = front.add_platform("New", str(hosting.home / "platforms/new"), front.web_server)
+    site = front.add_site("one.example.test", platform, front.db_server)
+    verify, install = hosting.queued(platform, "verify"), hosting.queued(site, "install")
+    assert {task.nid for task in next_tasks(hosting.db, 10)} == {server, db_server}
+    results = hosting.run_queue()
+    assert [results[nid] for nid in (server, db_server, verify, install)] == [0, 0, 0, 0]
+    assert hosting.fetch_until(200).status == 200
