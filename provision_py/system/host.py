@@ -1,7 +1,7 @@
 """What a host can do for us, whichever way we reach it.
 
-Everything above this layer speaks to a :class:`Host`; the local machine and (later) machines behind ssh
-are two implementations of the same small interface.
+Everything above this layer speaks to a :class:`Host`; the local machine and machines behind ssh are two
+implementations of the same small interface.
 """
 
 from __future__ import annotations
@@ -98,6 +98,10 @@ class Host(Protocol):
 
     def stat(self, path: str) -> FileState | None:
         """What is at ``path``; None when nothing is."""
+        ...
+
+    def stat_all(self, paths: Sequence[str]) -> dict[str, FileState | None]:
+        """What is at each of several paths, in one round trip."""
         ...
 
     def read(self, path: str) -> bytes: ...

@@ -15,17 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from provision_py.errors import HostError
-from provision_py.system import process
+from provision_py.system import faults, process
 from provision_py.system.host import Completed, FileState, Secret
 
 _KINDS = {statlib.S_IFREG: "file", statlib.S_IFDIR: "directory", statlib.S_IFLNK: "link"}
-_HINTS = {
-    errno.ENOSPC: "The disk is full: free some space and try again",
-    errno.EDQUOT: "The disk quota is used up: free some space and try again",
-    errno.EACCES: "Give the aegir user the right to write there",
-    errno.EPERM: "Give the aegir user the right to change it, or add the user to the group",
-    errno.EROFS: "The file system is mounted read-only",
-}
 
 
 class LocalHost:
@@ -73,6 +66,9 @@ class LocalHost:
             size=found.st_size,
             target=os.readlink(path) if kind == "link" else None,
         )
+
+    def stat_all(self, paths: Sequence[str]) -> dict[str, FileState | None]:
+        return {path: self.stat(path) for path in paths}
 
     def read(self, path: str) -> bytes:
         with self._failing("read", path):
@@ -169,23 +165,12 @@ class LocalHost:
         try:
             yield
         except KeyError as error:
-            raise HostError(
-                f"Could not {doing} {path}: there is no group {error.args[0]!r}",
-                where=self.name,
-                code="DRUSH_PERM_ERROR",
-                hint="Create the group, or correct web_group of the server",
-            ) from error
+            raise faults.unknown_group(doing, path, error.args[0], self.name) from error
         except OSError as error:
             raise self._failed(doing, path, error) from error
 
     def _failed(self, doing: str, path: str, error: OSError) -> HostError:
-        why = os.strerror(error.errno) if error.errno and not error.strerror else error.strerror
-        return HostError(
-            f"Could not {doing} {path}: {why}",
-            where=self.name,
-            hint=_HINTS.get(error.errno or 0, ""),
-            code="DRUSH_PERM_ERROR" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else None,
-        )
+        return faults.file_failure(doing, path, error.errno, error.strerror, self.name)
 
 
 def _make_writable_and_retry(function: Callable[..., object], path: str, info: object) -> None:

@@ -38,7 +38,7 @@ def minimal_environment(extra: Mapping[str, str | Secret] | None = None) -> dict
     return env
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child: when the runner is killed, its programs must not go on behind recovery's back."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -70,7 +70,7 @@ def run(
             env=minimal_environment(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
             pass_fds=tuple(pass_fds),
         )
     except OSError as error:
@@ -85,7 +85,7 @@ def run(
         raise ProcessError(
             f"{argv[0]} did not end within {timeout:g} seconds and was stopped",
             where=f"{where}: {command}",
-            output=_shown(stdout, stderr),
+            output=shown(stdout, stderr),
         )
     done = Completed(tuple(argv), process.returncode, stdout, stderr)
     if check and process.returncode != 0:
@@ -95,7 +95,7 @@ def run(
 
 def failure(done: Completed, where: str) -> ProcessError:
     """The error for a program that ended with a status other than 0, with the end of what it said."""
-    said = _shown(done.stdout, done.stderr)
+    said = shown(done.stdout, done.stderr)
     status = done.returncode
     how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
     return ProcessError(
@@ -106,7 +106,7 @@ def failure(done: Completed, where: str) -> ProcessError:
     )
 
 
-def _shown(stdout: str, stderr: str) -> str:
+def shown(stdout: str, stderr: str) -> str:
     text = (stderr.strip() or stdout.strip()).strip()
     return text if len(text) <= _SHOWN else "… " + text[-_SHOWN:]
 
