@@ -24,7 +24,7 @@ from provision_py.hostmaster.locks import Heartbeat
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish, load_task
-from provision_py.hostmaster.writeback import apply_failure, apply_success
+from provision_py.hostmaster.writeback import apply_failure, apply_success, is_foreign
 from provision_py.tasklog import LogEntry
 
 #: How long a task waits for other tasks on its object and what that stands on, in seconds.
@@ -127,7 +127,8 @@ def _write_success(
 
     def write() -> list[tuple[str, str]]:
         end_run(db, task, time.monotonic() - started)
-        lines = apply_success(db, task, call.object_type, outcome, now=now)
+        foreign = is_foreign(call.object_type, task.task_type)
+        lines = [] if foreign else apply_success(db, task, call.object_type, outcome, now=now)
         heartbeat.mark_accepted(db)
         return lines
 

@@ -37,7 +37,7 @@ from provision_py.hostmaster.package_sync import remove_packages, sync_platform_
 from provision_py.hostmaster.site_aliases import AutomaticNames, automatic_names, load_alias_settings
 from provision_py.hostmaster.site_import import FoundSites, add_found_sites, place_imported_site, select_sites
 from provision_py.hostmaster.sites import SiteChange, add_backup, save_site
-from provision_py.hostmaster.tasks import TaskRecord, create_task
+from provision_py.hostmaster.tasks import LABELS, TaskRecord, create_task
 from provision_py.hostmaster.variables import flag
 from provision_py.php.serialization import serialize
 
@@ -96,6 +96,11 @@ def apply_success(db: Database, task: TaskRecord, object_type: str, outcome: Out
             hint="Its type comes from a module of the front end that is not supported",
         )
     return _apply(db, task, object_type, effect, outcome, frozenset(), now)
+
+
+def is_foreign(object_type: str, task_type: str) -> bool:
+    """Whether a task type comes from a package: then no row of the front end is known to depend on it."""
+    return task_type not in LABELS.get(object_type, {})
 
 
 def apply_failure(
