@@ -27,5 +27,6 @@ stand for, times by "during the run", durations by being there. Rows of logs and
     outcomes    what the command must have found, made from recorded rows
     codebase    a code base with the recorded packages
     relocation  the recorded Aegir on this machine: rows, alias files, sites
+    runner      the real runner of queued tasks on it
     harness     the databases and the steps of a replay
 """

@@ -6,25 +6,19 @@ and the outcome is written back. What stands on the machine before it is made by
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from provision_py.dispatch.taskrun import run_task
-from provision_py.hostmaster.connection import Database, DatabaseSettings
-from provision_py.sandbox import programs
-from provision_py.sandbox.apache import start_apache
-from provision_py.sandbox.base import Sandbox, free_port, remove_tree
-from provision_py.sandbox.mariadb import DatabaseServer
-from provision_py.sandbox.webserver import WebServer
+from provision_py.hostmaster.connection import Database
+from provision_py.sandbox.base import remove_tree
 from replay.codebase import write_code_base
 from replay.harness import History, Replay, prepare
 from replay.recording import Row
-from replay.relocation import Machine, one_machine, platform_root, write_platform
+from replay.relocation import Machine, platform_root, write_platform
+from replay.runner import Run
 
 SERVERS = [
     *("server-verify-http", "server-verify-apache_ssl", "server-verify-db", "server-web1-verify"),
@@ -66,24 +60,6 @@ Ignored: TypeAlias = Mapping[str, Set[str]]
 Prepare: TypeAlias = Callable[..., Replay]
 
 
-@dataclass
-class Run:
-    """Runs the task of a replay; how it ended stands in it afterwards."""
-
-    machine: Machine
-    status: int | None = None
-    errors: list[str] = field(default_factory=list)
-    said: str = ""
-
-    def __call__(self, settings: DatabaseSettings, nid: int) -> None:
-        with Database(settings) as db:
-            finished = run_task(self.machine.session(), db, nid)
-            rows = db.rows("SELECT type, message, error FROM {hosting_task_log} WHERE vid = %s", (finished.task.vid,))
-        self.status = finished.status
-        self.errors = [str(row["error"]) for row in rows if row["type"] == "error"]
-        self.said = "\n".join(f"{row['type']}: {row['message']}" for row in rows)
-
-
 def same_rows(replay: Replay, run: Run, ignored: Ignored | None = None) -> None:
     """Run the task; the same rows change, and it ends as the recorded run did or as OTHER_STATUS says."""
     recorded = replay.recording.task.number("task_status")
@@ -91,37 +67,6 @@ def same_rows(replay: Replay, run: Run, ignored: Ignored | None = None) -> None:
     columns = dict(ignored or {}) | ({"hosting_task": {"task_status"}} if status != recorded else {})
     assert replay.run(run, columns) == [], run.said
     assert run.status == status, run.said
-
-
-@pytest.fixture(scope="module")
-def servers(reference: Path, mariadb: DatabaseServer, nginx: WebServer, apache: WebServer) -> Iterator[Machine]:
-    """An Aegir root, and the servers that take their configuration from it: an Apache with https and nginx.
-
-    ``apache`` is asked for only to skip where it is missing: https needs one of our own.
-    """
-    root = Path(tempfile.mkdtemp(prefix="aegir-"))
-    root.chmod(0o711)
-    sandbox = Sandbox.create(prefix="provision-py-test-")
-    try:
-        https_port = free_port()
-        own = start_apache(sandbox)
-        module = programs.find_apache_module("mod_ssl")
-        (own.config / "aegir.d/-ssl.conf").write_text(f'LoadModule ssl_module "{module}"\nListen {https_port}\n')
-        for web in (own, nginx):
-            web.serve(root)
-        yield Machine(root, mariadb, own, nginx, https_port, free_port())
-    finally:
-        nginx.forget(root)
-        sandbox.remove()
-        remove_tree(root)
-
-
-@pytest.fixture
-def machine(servers: Machine, reference: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """The recorded home of the Aegir account; what a replay leaves there and on the database server goes after it."""
-    with one_machine(monkeypatch), servers.nothing_left():
-        servers.write_home(reference)
-        yield servers
 
 
 @pytest.fixture
