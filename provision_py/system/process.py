@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -119,14 +120,22 @@ def _communicate(
 ) -> tuple[str, str, bool]:
     collected: tuple[list[str], list[str]] = ([], [])
     lock = threading.Lock()
+    broken: list[Exception] = []
 
     def drain(stream: IO[bytes], into: list[str]) -> None:
         for raw in stream:
             line = raw.decode(errors="backslashreplace")
             into.append(line)
-            if on_line is not None:
-                with lock:
+            with lock:
+                if on_line is None or broken:
+                    continue
+                try:
                     on_line(line.rstrip("\r\n"))
+                except Exception as error:
+                    # Nobody listens any more: end the program, which would wait for a reader of its output.
+                    broken.append(error)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
 
     assert process.stdout is not None and process.stderr is not None  # noqa: S101 (both are pipes, see Popen)
     readers = [
@@ -147,6 +156,8 @@ def _communicate(
     for reader in readers:
         reader.join(1.0 if in_time else 0.2)
     feeder.join(0.2)
+    if broken:
+        raise broken[0]
     return "".join(collected[0]), "".join(collected[1]), in_time
 
 
