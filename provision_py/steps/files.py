@@ -155,7 +155,11 @@ def restore(host: Host, former: Mapping[str, Any]) -> None:
             host.symlink(former["target"], path)
     else:
         content = Path(former["copy"]).read_bytes()
-        host.write(path, content, mode=former["mode"], group=former["group"])
+        state = host.stat(path)
+        if state is not None and state.kind == "file" and state.size == len(content) and host.read(path) == content:
+            host.set_access(path, mode=former["mode"], group=former["group"])
+        else:
+            host.write(path, content, mode=former["mode"], group=former["group"])
 
 
 def _access(state: FileState | None) -> Record | None:

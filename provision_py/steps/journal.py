@@ -12,13 +12,13 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provision_py.errors import HostError, LockedError
+from provision_py.errors import HostError
 from provision_py.steps.step import Record
 from provision_py.system.locks import FileLock
 
@@ -27,11 +27,15 @@ _FILE = "journal.jsonl"
 
 @dataclass
 class Begun:
-    """A step that has begun: its kind, its description and its record, notes merged in."""
+    """A step that has begun: its kind, its description and its record, notes merged in.
+
+    ``module`` is that of the step's class: importing it registers how the step is undone.
+    """
 
     kind: str
     description: str
     record: Record
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,11 @@ class Journal:
     def vault(self) -> Path:
         return self.path / "vault"
 
-    def begin(self, kind: str, description: str, record: Record) -> int:
+    def begin(self, kind: str, description: str, record: Record, module: str = "") -> int:
         """Put a step on record before it acts. Returns its number."""
-        self._append({"event": "begin", "kind": kind, "description": description, "record": record})
-        self.begun.append(Begun(kind, description, dict(record)))
+        entry = {"event": "begin", "kind": kind, "description": description, "record": record, "module": module}
+        self._append(entry)
+        self.begun.append(Begun(kind, description, dict(record), module))
         return len(self.begun) - 1
 
     def note(self, number: int, facts: Mapping[str, Any]) -> None:
@@ -89,7 +94,7 @@ class Journal:
             raise HostError(
                 f"Could not write the journal: {error.strerror}",
                 where=str(self.path),
-                hint="Nothing was begun without it; free space or correct the folder's owner and try again",
+                hint="Nothing was begun without it; free some space or correct the folder's owner and try again",
             ) from error
 
 
@@ -111,17 +116,20 @@ def open_journal(
     try:
         fresh.mkdir(mode=0o700, parents=True)
         (fresh / "vault").mkdir(mode=0o700)
-    except OSError as error:
+        lock = FileLock(fresh / "lock", timeout=0)
+        lock.acquire()
+    except (OSError, HostError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
         raise HostError(
-            f"Could not make the journal: {error.strerror}",
+            f"Could not make the journal: {getattr(error, 'strerror', None) or error}",
             where=str(fresh),
-            hint="Nothing was begun without it; free space or correct the folder's owner and try again",
+            hint="Nothing was begun without it; free some space or correct the folder's owner and try again",
         ) from error
-    with FileLock(fresh / "lock", timeout=0):
+    with lock:
         journal = Journal(fresh.rename(root / name))
         header = {"event": "open", "command": command, "context": context, "task": task, "run": run}
-        journal._append(header | {"time": time.time()})
         try:
+            journal._append(header | {"time": time.time()})
             yield journal
         finally:
             if not journal.begun or journal.committed:
@@ -133,7 +141,10 @@ def read_journal(path: Path) -> JournalState:
     header: dict[str, Any] = {}
     begun: list[Begun] = []
     committed = False
-    text = (path / _FILE).read_text(encoding="utf-8") if (path / _FILE).exists() else ""
+    try:
+        text = (path / _FILE).read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        text = ""
     for line in text.splitlines():
         try:
             entry = json.loads(line)
@@ -143,7 +154,7 @@ def read_journal(path: Path) -> JournalState:
             case "open":
                 header = entry
             case "begin":
-                begun.append(Begun(entry["kind"], entry["description"], entry["record"]))
+                begun.append(Begun(entry["kind"], entry["description"], entry["record"], entry.get("module", "")))
             case "note":
                 begun[entry["step"]].record.update(entry["facts"])
             case "undone":
@@ -161,19 +172,35 @@ def read_journal(path: Path) -> JournalState:
     )
 
 
+def open_journals(root: Path) -> list[JournalState]:
+    """What all journals below ``root`` say, whoever writes them."""
+    return [read_journal(path) for path in _folders(root)]
+
+
+def _folders(root: Path) -> list[Path]:
+    """Journals in the order in which they were begun."""
+    found = root.iterdir() if root.is_dir() else ()
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
 @contextmanager
-def abandoned_journals(root: Path) -> Iterator[list[tuple[Journal, JournalState]]]:
-    """The journals below ``root`` whose process has died, locked so that nobody else takes them up too."""
+def abandoned_journals(
+    root: Path, concerned: Callable[[JournalState], bool] = lambda state: True, wait: float = 0.0
+) -> Iterator[list[tuple[Journal, JournalState]]]:
+    """The journals below ``root`` whose process has died, locked so that nobody else takes them up too.
+
+    Only those that are ``concerned``; for these ``wait`` seconds while somebody else has them locked.
+    """
     found: list[tuple[Journal, JournalState]] = []
     locks: list[FileLock] = []
     try:
-        for path in sorted(root.iterdir()) if root.is_dir() else []:
-            if path.name.startswith("."):
+        for path in _folders(root):
+            if not concerned(read_journal(path)):
                 continue
-            lock = FileLock(path / "lock", timeout=0)
+            lock = FileLock(path / "lock", timeout=wait)
             try:
                 lock.acquire()
-            except (LockedError, FileNotFoundError, NotADirectoryError):
+            except HostError:
                 continue
             locks.append(lock)
             state = read_journal(path)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision_py.errors import ProvisionError
-from provision_py.steps.journal import Journal, JournalState, abandoned_journals
-from provision_py.steps.step import UNDO, Step, World
+from provision_py.errors import HostError, LockedError, ProvisionError
+from provision_py.steps.journal import Begun, Journal, JournalState, abandoned_journals
+from provision_py.steps.step import UNDO, Step, UndoFunction, World
 
 
 def run_steps(steps: Iterable[Step], journal: Journal, world: World) -> None:
     """Run the steps in order. Does not undo: whoever holds the journal decides that with :func:`undo_all`."""
     for step in steps:
         record = step.prepare(world, journal.vault)
-        number = journal.begin(step.kind, step.description, record)
+        number = journal.begin(step.kind, step.description, record, type(step).__module__)
 
         def note(facts: dict[str, object], number: int = number) -> None:
             journal.note(number, facts)
@@ -27,12 +30,13 @@ def run_steps(steps: Iterable[Step], journal: Journal, world: World) -> None:
 def undo_all(journal: Journal, world: World) -> bool:
     """Undo every step of the journal, last first. True when nothing is left to undo.
 
-    A step whose undoing fails stays on record, with all before it: they may depend on one another.
+    A step whose undoing fails stays on record, with all before it: they may depend on one another. A journal that
+    cannot be written, because its disk is full, does not stop this: undoing a step twice does no harm.
     """
     while journal.begun:
         step = journal.begun[-1]
         try:
-            UNDO[step.kind](world, step.record)
+            _undo_of(step)(world, step.record)
         except (ProvisionError, OSError) as error:
             world.log.error(
                 ProvisionError(
@@ -43,33 +47,63 @@ def undo_all(journal: Journal, world: World) -> bool:
                 )
             )
             return False
-        journal.undone()
+        try:
+            journal.undone()
+        except HostError:
+            journal.begun.pop()
     return True
+
+
+def _undo_of(step: Begun) -> UndoFunction:
+    """How a step is undone, which a process that only recovers may not have imported yet. Raises ProvisionError."""
+    if step.kind not in UNDO and step.module:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(step.module)
+    if step.kind not in UNDO:
+        raise ProvisionError(
+            f"Nothing here knows how to undo a step of the kind {step.kind}",
+            where=step.module,
+            hint="Install the package again that brings it",
+        )
+    return UNDO[step.kind]
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """A command that a dead process left: ``undone`` False means that its undoing failed and is owed."""
+    """A command that a dead process left: ``undone`` False means that its undoing is still owed."""
 
     state: JournalState
     undone: bool
 
 
 def recover(
-    root: Path, world: World, is_finished: Callable[[JournalState], bool | None] = lambda state: False
+    root: Path,
+    world: World,
+    is_finished: Callable[[JournalState], bool | None] = lambda state: False,
+    *,
+    concerned: Callable[[JournalState], bool] = lambda state: True,
+    hold: Callable[[JournalState], AbstractContextManager[None]] = lambda state: nullcontext(),
+    wait: float = 0.0,
 ) -> list[Recovered]:
     """Undo the commands below ``root`` whose process died.
 
     ``is_finished`` may know better than the journal that a command's results were already accepted (the write-back
     was committed): then its steps stand. None means that this cannot be known now, and the command is left for later.
+    Only the commands that are ``concerned`` are looked at. ``hold`` gives the locks that undoing one needs; one
+    whose locks are not free is left alone. ``wait`` is how long to wait for a journal that somebody else looks at, in
+    seconds.
     """
     done: list[Recovered] = []
-    with abandoned_journals(root) as abandoned:
+    with abandoned_journals(root, concerned, wait) as abandoned:
         for journal, state in abandoned:
             finished = state.committed or is_finished(state)
-            if finished is None:
-                continue
-            undone = finished or undo_all(journal, world)
+            undone = bool(finished)
+            if finished is False:
+                try:
+                    with hold(state):
+                        undone = undo_all(journal, world)
+                except LockedError:
+                    continue
             if undone:
                 shutil.rmtree(journal.path, ignore_errors=True)
             if not finished and (state.begun or state.task is not None):

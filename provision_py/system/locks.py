@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from provision_py.errors import LockedError
+from provision_py.errors import HostError, LockedError
 
 _POLL = 0.02
 
@@ -28,17 +28,31 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises LockedError, naming the holder, when the time is up."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take the lock; nothing when it is ours already.
+
+        Raises LockedError, naming the holder, when the time is up; HostError when there can be no such file.
+        """
+        if self._descriptor is not None:
+            return
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HostError(
+                f"Could not open a lock: {error.strerror}",
+                where=str(self.path),
+                hint="Free some space or correct the folder's owner and try again",
+            ) from error
         try:
             self._wait(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
         if not self.shared:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            # For people only: a disk without room for it does not matter.
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
 
     def _wait(self, descriptor: int) -> None:
