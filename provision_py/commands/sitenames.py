@@ -24,11 +24,31 @@ def check_name_is_free(session: Session, site: Site) -> None:
             hint="Verify the site, or delete it first; nothing was changed",
             code="PROVISION_SITE_INSTALLED",
         )
-    names = {site.uri, *site.aliases}
+    if Path(site.site_path).is_symlink():
+        raise ContextError(
+            f"{site.uri} stands for the folder of something else",
+            where=f"{site.site_path}, a link",
+            hint="Choose another name, or remove the link first; nothing was changed",
+            code="PROVISION_NAME_TAKEN",
+        )
+    _check_names(session, site, {site.uri, *site.aliases}, of_aliases=True)
+
+
+def check_aliases_are_free(session: Session, site: Site) -> None:
+    """Refuse an alias that is the host name of another site: requests to that site would land here.
+
+    Two sites with one alias are left to the web server, as they always were. Raises ContextError.
+    """
+    _check_names(session, site, set(site.aliases) - {site.uri}, of_aliases=False)
+
+
+def _check_names(session: Session, site: Site, names: set[str], *, of_aliases: bool) -> None:
+    if not names:
+        return
     for other, uri, aliases in _other_sites(session, names):
         if other == site.name or (uri == site.uri and other in site.drush_aliases):
             continue
-        taken = sorted(names & {uri, *aliases})
+        taken = sorted(names & {uri, *(aliases if of_aliases else ())})
         if taken and _exists(session, other):
             raise ContextError(
                 f"The name {taken[0]} belongs to @{other}",

@@ -17,10 +17,10 @@ BUILD_TIMEOUT = 3600.0
 
 @dataclass(frozen=True)
 class BuildTree:
-    """Run a tool that builds code. Undo removes ``root`` when it was not there before; None: nothing to remove."""
+    """Run a tool that builds code. Undo removes ``root`` when it was not there before."""
 
     server: str
-    root: str | None
+    root: str
     call: ToolRun
     code: str
     description: str
@@ -60,8 +60,8 @@ class OwnTree:
         """The folder is made by the step that knows its mode."""
 
 
-def _new_tree(world: World, server: str, path: str | None) -> Record:
-    existed = path is None or world.host(server).stat(path) is not None
+def _new_tree(world: World, server: str, path: str) -> Record:
+    existed = world.host(server).stat(path) is not None
     return {"server": server, "path": path, "existed": existed}
 
 

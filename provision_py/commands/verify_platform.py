@@ -82,7 +82,8 @@ def _build(session: Session, platform: Platform, working_copy: bool) -> None:
     )
     if call is not None:
         what = "Install the platform's packages with composer"
-        session.run(BuildTree(session.master.name, None, call, "PROVISION_COMPOSER", what))
+        vendor = f"{call.cwd}/vendor"
+        session.run(BuildTree(session.master.name, vendor, call, "PROVISION_COMPOSER", what))
 
 
 def roll_out_platform(session: Session, found: PlatformCode) -> None:

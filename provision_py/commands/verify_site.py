@@ -7,6 +7,7 @@ from pathlib import Path
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitefiles import SiteFiles
+from provision_py.commands.sitenames import check_aliases_are_free
 from provision_py.commands.sitestate import SiteState, credential_options, drushrc_file
 from provision_py.contexts.model import Site
 from provision_py.drupal.bridge import cron_key, flush_caches, site_packages
@@ -26,6 +27,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     code = detect(site.platform.root)
     check_sites_folder(code)
     _check_installed(site)
+    check_aliases_are_free(session, site)
     state = SiteState.read(site)
     credentials = state.credentials(site)
     files = SiteFiles(session, site, code, credentials)

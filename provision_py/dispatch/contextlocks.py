@@ -1,26 +1,32 @@
 """Locks on contexts, so that tasks which would disturb one another wait and all others run side by side.
 
-Always taken in the order server ▸ platform ▸ site, names sorted, so that no two tasks wait for each other. A task
-holds its own object exclusively and what that object stands on shared: site tasks of one platform run in parallel,
-a platform's verify waits for them, a server's verify for everything on that server.
+Always taken in the order server ▸ platform ▸ site ▸ host names, names sorted, so that no two tasks wait for each
+other. A task holds its own object exclusively and what that object stands on shared: site tasks of one platform run
+in parallel, a platform's verify waits for them, a server's verify for everything on that server.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from provision_py.contexts.model import Context, Platform, Server, Site
 from provision_py.system.locks import FileLock
 
-_RANKS = {"server": 0, "platform": 1, "site": 2}
+_LONGEST = 255  # bytes of a file's name
+_RANKS = {"server": 0, "platform": 1, "site": 2, "name": 3}
 
 
 @dataclass(frozen=True)
 class ContextLock:
-    """A lock that a task needs: the kind and name of a context, and whether others may share it."""
+    """A lock that a task needs: the kind and name of a context, and whether others may share it.
+
+    The kind ``name`` is a host name: sites of two contexts must not take it at the same time.
+    """
 
     kind: str
     name: str
@@ -45,6 +51,7 @@ def _wanted(context: Context) -> Sequence[ContextLock]:
         *_servers(context.db_server),
         ContextLock("platform", context.platform.name, shared=True),
         ContextLock("site", context.name, shared=False),
+        *[ContextLock("name", name, shared=False) for name in (context.uri, *context.aliases)],
     ]
 
 
@@ -57,6 +64,10 @@ def hold(root: Path, locks: Sequence[ContextLock], *, timeout: float | None) -> 
     """Hold the locks below folder ``root``. Raises LockedError when one is not free within ``timeout`` seconds."""
     with ExitStack() as stack:
         for lock in locks:
-            path = root / f"{lock.kind}-{lock.name}"
-            stack.enter_context(FileLock(path, shared=lock.shared, timeout=timeout))
+            stack.enter_context(FileLock(root / _file_name(lock), shared=lock.shared, timeout=timeout))
         yield
+
+
+def _file_name(lock: ContextLock) -> str:
+    name = f"{lock.kind}-{quote(lock.name, safe='')}"
+    return name if len(name) <= _LONGEST else f"{lock.kind}-{hashlib.sha256(lock.name.encode()).hexdigest()}"

@@ -55,8 +55,21 @@ def test_who_waits_for_whom(tmp_path: Path, first: Context, second: Context, tog
 
 def test_locks_are_taken_from_servers_down_to_sites() -> None:
     kinds = [lock.kind for lock in locks_for(site("a.example"))]
-    assert kinds == ["server", "server", "platform", "site"]
-    assert [lock.shared for lock in locks_for(site("a.example"))] == [True, True, True, False]
+    assert kinds == ["server", "server", "platform", "site", "name"]
+    assert [lock.shared for lock in locks_for(site("a.example"))] == [True, True, True, False, False]
+
+
+def test_sites_of_two_contexts_do_not_take_one_name_at_once(tmp_path: Path) -> None:
+    one = Site("one", "same.example", D7.root, D7, DB, MASTER)
+    other = Site("other", "other.example", D10.root, D10, DB, MASTER, aliases=("*.x/../y", "same.example", "l" * 300))
+    with (
+        hold(tmp_path, locks_for(one), timeout=0),
+        pytest.raises(LockedError),
+        hold(tmp_path, locks_for(other), timeout=0),
+    ):
+        pass
+    with hold(tmp_path, locks_for(other), timeout=0):
+        assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
 
 
 def test_a_group_waits_for_its_members() -> None:
