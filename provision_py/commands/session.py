@@ -24,6 +24,7 @@ from provision_py.steps.step import Step
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host
 from provision_py.system.local import LocalHost
+from provision_py.system.stopping import deferring_signals
 from provision_py.tasklog import Sink, TaskLog
 
 #: Folder below the aegir root that holds journals, locks and caches of provision-py; the original ignores it.
@@ -41,6 +42,7 @@ class Session:
     options: Mapping[int | str, PhpValue] = field(default_factory=dict)
     journal: Journal | None = None
     _hosts: dict[str, Host] = field(default_factory=dict)
+    committed: bool = False
     _undone: bool = False
 
     @functools.cached_property
@@ -134,16 +136,28 @@ class Session:
     def journaled(self, command: str, context: str, *, task: int | None = None, run: str = "") -> Iterator[None]:
         """A command: all its steps, or none. Whatever leaves the block as an exception undoes what was begun."""
         with open_journal(self.state / "journal", command=command, context=context, task=task, run=run) as journal:
-            self.journal = journal
+            self.journal, self.committed = journal, False
             try:
                 yield
+                if not journal.committed:
+                    journal.commit()
             except BaseException:
-                self._undo(journal)
+                if not journal.committed:
+                    with deferring_signals():
+                        self._undo(journal)
                 raise
-            else:
-                journal.commit()
             finally:
                 self.journal = None
+
+    def commit(self) -> None:
+        """The results of the command have been accepted: whatever happens now, nothing is undone."""
+        assert self.journal is not None  # noqa: S101 (only inside journaled)
+        try:
+            self.journal.commit()
+        except HostError:
+            # Should we be killed before the journal is gone, recovery learns from the front end that they were.
+            self.journal.committed = True
+        self.committed = True
 
     def _undo(self, journal: Journal) -> None:
         self._undone = bool(journal.begun) and undo_all(journal, self)

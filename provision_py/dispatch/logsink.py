@@ -26,6 +26,10 @@ class HostmasterSink:
             return
         self._writer.write(entry.type, entry.text, entry.error, entry.time)
 
+    def flush(self) -> None:
+        """Store what still waits for the server. Raises HostmasterError while that cannot be reached."""
+        self._writer.flush(final=True)
+
     def __enter__(self) -> HostmasterSink:
         return self
 

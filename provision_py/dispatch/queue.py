@@ -11,7 +11,7 @@ from provision_py.commands.invoke import prepare, supports
 from provision_py.commands.session import Session
 from provision_py.dispatch import recovery
 from provision_py.dispatch.taskrun import run_task
-from provision_py.dispatch.workers import Stopped, Workers
+from provision_py.dispatch.workers import Workers
 from provision_py.errors import LockedError, ProvisionError
 from provision_py.hostmaster.connection import Database, DatabaseSettings
 from provision_py.hostmaster.locks import DrupalLock
@@ -26,6 +26,7 @@ from provision_py.hostmaster.queue import (
     running_count,
 )
 from provision_py.hostmaster.tasks import ERROR, TaskRecord
+from provision_py.system.stopping import Stopped
 from provision_py.tasklog import TaskLog
 
 #: Exit status of a worker whose task was taken by somebody else before it got there.
@@ -80,6 +81,10 @@ class QueueRunner:
             workers.wait_for_all()
         except Stopped:
             workers.stop()
+            raise
+        except ProvisionError:
+            # No more tasks can be found, but those that run are looked after.
+            workers.finish()
             raise
         return QueueRun(workers.results)
 

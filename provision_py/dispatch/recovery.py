@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from provision_py.commands.session import Session
+from provision_py.contexts.model import Context
+from provision_py.dispatch import contextlocks
 from provision_py.dispatch.logsink import HostmasterSink
-from provision_py.errors import ProvisionError
+from provision_py.errors import HostmasterError, ProvisionError
 from provision_py.hostmaster.connection import Database
 from provision_py.hostmaster.locks import (
     Heartbeat,
@@ -19,24 +23,69 @@ from provision_py.hostmaster.locks import (
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.tasks import TaskRecord, end_run, finish
 from provision_py.hostmaster.writeback import apply_failure
-from provision_py.steps.journal import JournalState
+from provision_py.steps.journal import JournalState, open_journals
 from provision_py.steps.runner import Recovered, recover
+
+#: How long the start of a command waits for a recovery that looks at the same journal, in seconds.
+RECOVERY_WAIT = 30.0
 
 
 def recover_commands(session: Session, db: Database | None) -> list[Recovered]:
-    """Undo the commands whose process died, unless the front end has accepted their results."""
+    """Undo the commands whose process died, unless the front end has accepted their results.
 
+    Without a connection to the front end its tasks are left for later, and so are commands on what is worked on now:
+    who works there has seen to it, see :func:`recover_context`.
+    """
+
+    def hold(state: JournalState) -> AbstractContextManager[None]:
+        try:
+            locks = contextlocks.locks_for(session.store.load(state.context))
+        except ProvisionError:
+            return nullcontext()
+        return contextlocks.hold(session.state / "locks", locks, timeout=0)
+
+    found = recover(session.state / "journal", session, _acceptance(db), hold=hold)
+    _tell(session, found)
+    return found
+
+
+def recover_context(session: Session, db: Database | None, context: Context) -> None:
+    """Undo what dead commands on ``context`` have left, before another one begins there. Its locks are held.
+
+    Raises ProvisionError (PROVISION_UNDO_FAILED) when that cannot be done now.
+    """
+
+    def concerned(state: JournalState) -> bool:
+        return state.context == context.name
+
+    found = recover(session.state / "journal", session, _acceptance(db), concerned=concerned, wait=RECOVERY_WAIT)
+    _tell(session, found)
+    if any(not one.undone for one in found):
+        raise ProvisionError(
+            "A former command was interrupted, and what it had begun cannot be undone now",
+            where=f"@{context.name}",
+            hint="See why, and let provision-py hosting-dispatch run; nothing new was begun",
+            code="PROVISION_UNDO_FAILED",
+        )
+
+
+def _acceptance(db: Database | None) -> Callable[[JournalState], bool | None]:
     def accepted(state: JournalState) -> bool | None:
         if state.task is None:
             return False
-        return None if db is None else was_accepted(db, state.task, state.run)
+        try:
+            return None if db is None else was_accepted(db, state.task, state.run)
+        except HostmasterError:
+            return None
 
-    found = recover(session.state / "journal", session, accepted)
+    return accepted
+
+
+def _tell(session: Session, found: Sequence[Recovered]) -> None:
     for one in found:
-        what = f"{one.state.command} of @{one.state.context}"
-        if one.undone:
+        if one.undone and one.state.begun:
+            what = f"{one.state.command} of @{one.state.context}"
             session.log.info(f"{what} had been interrupted; what it had begun was undone")
-    return found
 
 
 def recover_tasks(session: Session, db: Database) -> list[TaskRecord]:
@@ -63,10 +112,13 @@ def _finish_dead(session: Session, db: Database, task: TaskRecord, accepted: boo
         with HostmasterSink(db, task) as sink:
             session.log.add_sink(sink)
             try:
+                owed = any(state.task == task.nid for state in open_journals(session.state / "journal"))
                 session.log.error(
                     ProvisionError(
                         "The process that ran the task has died",
-                        hint="What it had begun was undone; run the task again",
+                        hint="What it had begun could not all be undone yet; each start of the queue tries it again"
+                        if owed
+                        else "What it had begun was undone; run the task again",
                         code="PROVISION_RUNNER_DIED",
                     )
                 )

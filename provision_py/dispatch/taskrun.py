@@ -10,22 +10,32 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TypeVar
 
 from provision_py.commands.invoke import run_command, supports
 from provision_py.commands.session import Session
 from provision_py.dispatch import contextlocks
 from provision_py.dispatch.logsink import HostmasterSink
-from provision_py.dispatch.workers import Stopped
+from provision_py.dispatch.recovery import recover_context
 from provision_py.errors import ProvisionError, TaskError
-from provision_py.hostmaster.connection import Database
+from provision_py.hostmaster.connection import Database, LostError, UnreachableError
 from provision_py.hostmaster.context_options import CommandLine, command_line, context_options
-from provision_py.hostmaster.locks import Heartbeat
+from provision_py.hostmaster.locks import Heartbeat, was_accepted
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish, load_task
 from provision_py.hostmaster.writeback import apply_failure, apply_success, is_foreign
+from provision_py.system.stopping import Stopped, deferring_signals
 from provision_py.tasklog import LogEntry
+
+T = TypeVar("T")
+
+#: How long a run waits for the front end's database to come back, and between two attempts, in seconds.
+PATIENCE = 120.0
+RETRY_INTERVAL = 0.5
 
 #: How long a task waits for other tasks on its object and what that stands on, in seconds.
 LOCK_TIMEOUT = 3600.0
@@ -50,13 +60,41 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
     with Heartbeat(db, nid) as heartbeat:
         task = claim_task(db, nid, now=int(time.time()), force=force)
         started = time.monotonic()
-        with HostmasterSink(db, task, debug=session.flag("debug", False)) as sink:
-            session.log.add_sink(sink)
-            try:
-                _run_claimed(session, db, task, heartbeat, started)
-            finally:
-                session.log.remove_sink(sink)
-        return Finished(task, finish(db, task), time.monotonic() - started)
+        try:
+            stopped = _run_and_log(session, db, task, heartbeat, started)
+            # The status follows from the log, so every row of it must be there.
+            status = patiently(lambda: finish(db, task))
+        except BaseException:
+            heartbeat.abandon()
+            raise
+    if stopped is not None:
+        raise stopped
+    return Finished(task, status, time.monotonic() - started)
+
+
+def _run_and_log(
+    session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float
+) -> Stopped | None:
+    with HostmasterSink(db, task, debug=session.flag("debug", False)) as sink:
+        session.log.add_sink(sink)
+        try:
+            stopped = _run_claimed(session, db, task, heartbeat, started)
+        finally:
+            session.log.remove_sink(sink)
+        patiently(sink.flush)
+    return stopped
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """Do ``work`` on the front end's database, again and again while that is away, for up to PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return work()
+        except (LostError, UnreachableError):
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(RETRY_INTERVAL)
 
 
 def _check_supported(session: Session, db: Database, nid: int) -> None:
@@ -72,23 +110,28 @@ def _check_supported(session: Session, db: Database, nid: int) -> None:
         )
 
 
-def _run_claimed(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float) -> None:
+def _run_claimed(
+    session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float
+) -> Stopped | None:
+    """Run a task to its results, good or bad; the signal that stopped it, if one did."""
     session.log.entry(LogEntry("queue", f"Run of the task has begun: {task.title}"))
     try:
         _run(session, db, task, heartbeat, started)
     except ProvisionError as error:
         session.report(error)
         _write_failure(session, db, task, started)
-    except Stopped:
+    except Stopped as stopped:
+        if session.committed:
+            return stopped
         session.report(
             ProvisionError("The task was stopped from outside", hint="Run it again", code="PROVISION_STOPPED")
         )
         _write_failure(session, db, task, started)
-        finish(db, task)
-        raise
+        return stopped
     except Exception as error:
         _log_defect(session, error)
         _write_failure(session, db, task, started)
+    return None
 
 
 def _run(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float) -> None:
@@ -99,10 +142,10 @@ def _run(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat,
         raise TaskError(f"What the task is about has been deleted: {task.title}", code="PROVISION_MISSING_CONTEXT")
     context = session.store.load(call.context)
     locks = contextlocks.locks_for(context)
-    with (
-        contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT),
-        session.journaled(call.command, call.context, task=task.nid, run=heartbeat.value),
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT))
+        recover_context(session, db, context)
+        stack.enter_context(session.journaled(call.command, call.context, task=task.nid, run=heartbeat.value))
         outcome = run_command(session, call.command, context, call.arguments, call.options)
         _write_success(session, db, task, call, outcome, heartbeat, started)
 
@@ -132,7 +175,16 @@ def _write_success(
         heartbeat.mark_accepted(db)
         return lines
 
-    for kind, message in db.retrying(write):
+    def accept() -> list[tuple[str, str]]:
+        # From here on the run either has failed or stands: no signal may come between the two halves of that.
+        with deferring_signals():
+            # The answer to a former attempt may have been lost.
+            done = was_accepted(db, task.nid, heartbeat.value)
+            lines = [] if done else db.retrying(write)
+            session.commit()
+        return lines
+
+    for kind, message in patiently(accept):
         session.log.entry(LogEntry(kind, message))
 
 
@@ -146,7 +198,7 @@ def _write_failure(session: Session, db: Database, task: TaskRecord, started: fl
         if node is not None:
             apply_failure(db, task, node.type, codes, now=now)
 
-    db.retrying(write)
+    patiently(lambda: db.retrying(write))
 
 
 def _start(task: TaskRecord) -> int:

@@ -10,41 +10,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from types import FrameType
 
-
-class Stopped(BaseException):
-    """The process was asked to end (SIGTERM, SIGINT, SIGHUP). Not an Exception: nothing may swallow it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-
-
-@contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """Turn the signals that end a process into :class:`Stopped`, so that what was begun is undone first.
-
-    A second signal does not interrupt the undoing; SIGKILL does, and then the next start undoes.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
-
-    former = {number: signal.signal(number, stop) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from provision_py.system.stopping import SIGNALS, Stopped, stopping_on_signals
 
 
 @dataclass
@@ -63,14 +32,20 @@ class Workers:
             self.wait_for_one()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            os._exit(self._child(item))
-        self._running[pid] = item
+        # A signal between the fork and the next line would lose the worker, or make it act as its parent.
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(self._child(item, former))
+            self._running[pid] = item
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
-    def _child(self, item: int) -> int:
+    def _child(self, item: int, mask: Iterable[int]) -> int:
         try:
             with stopping_on_signals():
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 status = self.work(item)
         except Stopped as stopped:
             status = 128 + stopped.number
@@ -100,6 +75,14 @@ class Workers:
     def wait_for_all(self) -> None:
         while self._running:
             self.wait_for_one()
+
+    def finish(self) -> None:
+        """Wait for all workers; when we are to stop, so are they."""
+        try:
+            self.wait_for_all()
+        except Stopped:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Ask all workers to end, and wait until they have undone what they had begun."""

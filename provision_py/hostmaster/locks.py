@@ -119,6 +119,7 @@ class Heartbeat:
         self.interval = interval
         self._db = db.sibling()
         self._lost = threading.Event()
+        self._abandoned = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{nid}", daemon=True)
 
@@ -142,6 +143,10 @@ class Heartbeat:
                 code="PROVISION_RUN_LOST",
             )
 
+    def abandon(self) -> None:
+        """Leave the task to :func:`stale_runs`: at the end the row does not go, but lapses at once."""
+        self._abandoned = True
+
     def __enter__(self) -> Heartbeat:
         try:
             taken = _take(self._db, self.name, self.value, self.lifetime)
@@ -164,8 +169,13 @@ class Heartbeat:
         self._stop.set()
         self._thread.join()
         try:
-            self._db.execute(queries.RELEASE_RUN, self._values())
+            if self._abandoned:
+                for value in (self.value, self.value + _ACCEPTED):
+                    self._db.execute(queries.EXPIRE_RUN, {"name": self.name, "value": value})
+            else:
+                self._db.execute(queries.RELEASE_RUN, self._values())
         except HostmasterError:
+            # The row lapses by itself.
             if error is None:
                 raise
         finally:

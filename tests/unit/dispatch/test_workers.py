@@ -7,7 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from provision_py.dispatch.workers import Workers, stopping_on_signals
+from provision_py.dispatch.workers import Workers
+from provision_py.system.stopping import stopping_on_signals
 
 
 def test_items_run_side_by_side_up_to_the_limit(tmp_path: Path) -> None:
