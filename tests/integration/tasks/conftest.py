@@ -1,13 +1,16 @@
-"""A whole hosting system of a test's own."""
+"""Whole hosting systems: one of a test's own, and one that the tests of a module share."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hosting_system import Hosting
+from trials import OTHER, Trial
 
+from provision_py.sandbox.base import remove_tree
 from provision_py.sandbox.installation import Layout, install
 from provision_py.sandbox.mariadb import DatabaseServer
 from provision_py.sandbox.webserver import WebServer
@@ -38,3 +41,40 @@ def hosting_on(aegir_root: Path, mariadb: DatabaseServer) -> Iterator[Callable[.
 @pytest.fixture
 def hosting(hosting_on: Callable[..., Hosting], nginx: WebServer) -> Hosting:
     return hosting_on(nginx)
+
+
+@pytest.fixture(scope="module")
+def shared_trial(mariadb: DatabaseServer, nginx: WebServer) -> Iterator[Trial]:
+    """One hosting system for all tests of a module; see :func:`trial`."""
+    before = set(mariadb.databases())
+    accounts = {(row[0], row[1]) for row in mariadb.query("SELECT User, Host FROM mysql.user")}
+    root = Path(tempfile.mkdtemp(prefix="aegir-"))
+    root.chmod(0o711)
+    try:
+        installation = install(Layout(root, database="hm_trial", modules={"hosting_alias": 0}), mariadb, nginx)
+        nginx.serve(root)
+        hosting = Hosting(installation, nginx, mariadb)
+        platform, docroot = hosting.prepared()
+        assert set(hosting.run_queue().values()) <= {0}
+        trial = Trial(hosting, platform, docroot)
+        assert hosting.run(hosting.queued(trial.add_site(OTHER), "install")).status == 1, hosting.said()
+        assert hosting.fetch_until(200, "/", OTHER).status == 200
+        yield trial
+        hosting.front.close()
+    finally:
+        for name in set(mariadb.databases()) - before:
+            mariadb.drop_database(name)
+        for user, host in {(row[0], row[1]) for row in mariadb.query("SELECT User, Host FROM mysql.user")} - accounts:
+            mariadb.query("DROP USER %s@%s", (user, host))
+        nginx.forget(root)
+        remove_tree(root)
+
+
+@pytest.fixture
+def trial(shared_trial: Trial) -> Iterator[Trial]:
+    """A hosting system that works, before the test and after it; tests use site names of their own."""
+    shared_trial.hosting.entries.clear()
+    shared_trial.unlink_switches()
+    yield shared_trial
+    shared_trial.unlink_switches()
+    shared_trial.hosting.db.execute("UPDATE {hosting_task} SET task_status = 2 WHERE task_status = 0")

@@ -1,0 +1,441 @@
+"""A run that dies leaves nothing behind, or all of it: never half."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from trials import Before, Trial, kill, reaped, wait_until
+
+from provision_py.dispatch import taskrun
+from provision_py.hostmaster.connection import Database
+from provision_py.sandbox.platforms import fail_install
+from provision_py.steps.journal import Journal
+
+DIED = "PROVISION_RUNNER_DIED"
+SEED = 20260711
+
+
+def killed_at(trial: Trial, task: int, event: int) -> int:
+    """Run a task in a process that is killed right after the ``event``-th entry of its journal; its exit status."""
+
+    def work() -> None:
+        append, count = Journal._append, [0]
+
+        def append_and_die(journal: Journal, entry: dict[str, object]) -> None:
+            append(journal, entry)
+            count[0] += 1
+            if count[0] == event:
+                kill(os.getpid())
+
+        Journal._append = append_and_die  # type: ignore[method-assign,assignment]
+        trial.hosting.run(task)
+
+    return reaped(trial.in_child(work))
+
+
+def killed_in(trial: Trial, task: int, where: str, name: str) -> int:
+    """Run a task in a process that is killed where it would call a function of a module."""
+
+    def work() -> None:
+        import importlib
+
+        def die(*args: object, **options: object) -> None:
+            kill(os.getpid())
+
+        owner: object = importlib.import_module(where.partition(":")[0])
+        for part in where.partition(":")[2].split("."):
+            owner = getattr(owner, part) if part else owner
+        setattr(owner, name, die)
+        trial.hosting.run(task)
+
+    return reaped(trial.in_child(work))
+
+
+def recovered(trial: Trial, task: int, before: Before) -> None:
+    """The next run of the queue finishes the task as failed; nothing is left of it, and the rest is served."""
+    assert trial.queue_all() == {}
+    trial.failed(task, DIED, before=before)
+    assert "was undone" in trial.log(task)
+
+
+class TestEveryMoment:
+    def test_an_install_that_is_killed_after_any_entry_of_its_journal(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        event = 0
+        while True:
+            event += 1
+            before = trial.before()
+            if killed_at(trial, task, event) == 0:
+                break
+            assert event < 60
+            if trial.journals() == [] and trial.status(task) != -1:
+                break
+            assert trial.queue_all() == {}
+            if trial.status(task) == 1:
+                # The last entry says that the results were accepted.
+                assert journal_of(trial) == []
+                assert trial.hosting.fetch_until(200, "/", uri).status == 200
+                break
+            trial.failed(task, DIED, before=before)
+            task = trial.hosting.front.queue_task(site, "install")
+        assert event > 10
+        assert trial.hosting.db.rows("SELECT * FROM {semaphore}") == []
+        trial.succeeds(site, "verify", uri)
+
+    def test_a_verify_that_is_killed_after_any_entry_of_its_journal(self, trial: Trial) -> None:
+        site, folder = trial.installed()
+        trial.succeeds(site, "verify", folder.name)
+        vhost = trial.hosting.home / "config/server_master/nginx/vhost.d" / folder.name
+        vhost.write_text(vhost.read_text() + "# of a former version\n")
+        event = 0
+        while True:
+            event += 1
+            task = trial.hosting.front.queue_task(site, "verify")
+            before = trial.before()
+            if killed_at(trial, task, event) == 0:
+                break
+            assert trial.queue_all() == {}
+            if trial.status(task) == 1:
+                break
+            trial.failed(task, DIED, before=before)
+        assert event > 5
+        assert "of a former version" not in vhost.read_text()
+        trial.succeeds(site, "verify", folder.name)
+
+    def test_an_install_that_is_killed_at_any_time(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        chance = random.Random(SEED)
+        for _ in range(8):
+            before = trial.before()
+            pid = trial.in_child(lambda task=task: trial.hosting.run(task))  # type: ignore[misc]
+            time.sleep(chance.uniform(0.02, 0.5))
+            kill(pid)
+            reaped(pid)
+            if trial.status(task) == 0:
+                assert trial.queue(task) == 0, trial.log(task)
+            else:
+                assert trial.queue_all() == {}
+            if trial.status(task) == 1:
+                break
+            trial.failed(task, DIED, before=before)
+            task = trial.hosting.front.queue_task(site, "install")
+        else:
+            assert trial.queue(task) == 0, trial.log(task)
+        assert trial.hosting.fetch_until(200, "/", uri).status == 200
+        assert trial.journals() == []
+        assert trial.hosting.db.rows("SELECT * FROM {semaphore}") == []
+
+
+def journal_of(trial: Trial) -> list[str]:
+    return trial.journals()
+
+
+class TestAcceptedOrNot:
+    def test_killed_between_the_results_and_the_end_of_the_journal(self, trial: Trial) -> None:
+        _, uri, task = trial.new_site()
+        status = killed_in(trial, task, "provision_py.steps.journal:Journal", "commit")
+        assert status == -signal.SIGKILL
+        assert trial.status(task) == -1
+        assert len(trial.journals()) == 1
+        assert trial.queue_all() == {}
+        assert trial.status(task) == 1, trial.log(task)
+        assert trial.hosting.fetch_until(200, "/", uri).status == 200
+        assert trial.journals() == []
+        assert trial.hosting.db.rows("SELECT * FROM {semaphore}") == []
+
+    def test_killed_before_the_final_status(self, trial: Trial) -> None:
+        _, uri, task = trial.new_site()
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "finish") == -signal.SIGKILL
+        assert trial.status(task) == -1
+        assert trial.queue_all() == {}
+        assert trial.status(task) == 1, trial.log(task)
+        assert trial.hosting.fetch_until(200, "/", uri).status == 200
+
+    def test_killed_right_before_the_results_are_stored(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        before = trial.before()
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "apply_success") == -signal.SIGKILL
+        recovered(trial, task, before)
+        trial.succeeds(site, "install", uri)
+
+    def test_killed_before_the_claim(self, trial: Trial) -> None:
+        _, uri, task = trial.new_site()
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "claim_task") == -signal.SIGKILL
+        assert trial.status(task) == 0
+        assert trial.queue(task) == 0, trial.log(task)
+        assert trial.hosting.fetch_until(200, "/", uri).status == 200
+        assert trial.hosting.db.rows("SELECT * FROM {semaphore}") == []
+
+    def test_killed_after_the_claim(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        before = trial.before()
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "command_line") == -signal.SIGKILL
+        recovered(trial, task, before)
+        trial.succeeds(site, "install", uri)
+
+    def test_killed_again_while_it_is_undone(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        before = trial.before()
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "apply_success") == -signal.SIGKILL
+
+        def recover_and_die() -> None:
+            undone, count = Journal.undone, [0]
+
+            def undo_one_and_die(journal: Journal) -> None:
+                count[0] += 1
+                if count[0] == 3:
+                    kill(os.getpid())
+                undone(journal)
+
+            Journal.undone = undo_one_and_die  # type: ignore[method-assign]
+            trial.queue_all()
+
+        assert reaped(trial.in_child(recover_and_die)) == -signal.SIGKILL
+        recovered(trial, task, before)
+        trial.succeeds(site, "install", uri)
+
+
+def slow_install(trial: Trial) -> tuple[int, str, int, Before]:
+    site, uri, task = trial.new_site()
+    fail_install(trial.platform, "slow")
+    return site, uri, task, trial.before()
+
+
+def php_at_work(uri: str) -> list[int]:
+    """The processes that run the bridge with a site's database open: they wait in its slow installer."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.endswith(b"bridge.php") for word in words):
+            found.append(int(folder.name))
+    return found
+
+
+def wait_for_php(trial: Trial, task: int, uri: str) -> list[int]:
+    wait_until(lambda: (trial.sites / uri / "drushrc.php").exists() and php_at_work(uri))
+    time.sleep(0.2)
+    return php_at_work(uri)
+
+
+class TestWhilePhpWorks:
+    def test_php_is_gone_before_anything_is_undone(self, trial: Trial) -> None:
+        site, uri, task, before = slow_install(trial)
+        pid = trial.in_child(lambda: trial.hosting.run(task))
+        php = wait_for_php(trial, task, uri)
+        kill(pid)
+        reaped(pid)
+        assert trial.queue_all() == {}
+        assert not [one for one in php if Path(f"/proc/{one}/cmdline").exists() and is_php(one)]
+        trial.failed(task, DIED, before=before)
+        trial.unlink_switches()
+        trial.succeeds(site, "install", uri)
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_stopped_task_is_undone_at_once(self, trial: Trial, number: signal.Signals) -> None:
+        site, uri, task, before = slow_install(trial)
+        with trial.start("hosting-task", str(task)) as process:
+            wait_for_php(trial, task, uri)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 130, out + err
+        trial.failed(task, "PROVISION_STOPPED", before=before)
+        trial.unlink_switches()
+        trial.succeeds(site, "install", uri)
+
+    @pytest.mark.parametrize("command", [("hosting-dispatch", "--force"), ("hosting-tasks", "--items=3")])
+    def test_a_stopped_dispatcher_stops_its_tasks(self, trial: Trial, command: tuple[str, ...]) -> None:
+        first = slow_install(trial)
+        second = trial.new_site()
+        before = trial.before()
+        with trial.start(*command) as process:
+            wait_for_php(trial, first[2], first[1])
+            wait_for_php(trial, second[2], second[1])
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 130, out + err
+        for task in (first[2], second[2]):
+            trial.failed(task, "PROVISION_STOPPED", before=before)
+        trial.unlink_switches()
+        trial.succeeds(first[0], "install", first[1])
+
+    def test_a_killed_dispatcher_and_its_workers(self, trial: Trial) -> None:
+        site, uri, task, before = slow_install(trial)
+        with trial.start("hosting-dispatch", "--force") as process:
+            wait_for_php(trial, task, uri)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            process.kill()
+            for child in children:
+                kill(int(child))
+            process.communicate(timeout=30)
+        status, said = trial.program("hosting-dispatch", "--force")
+        assert status == 0, said
+        trial.failed(task, DIED, before=before)
+        trial.unlink_switches()
+        trial.succeeds(site, "install", uri)
+
+    def test_a_killed_worker_is_recovered_by_its_living_dispatcher(self, trial: Trial) -> None:
+        site, uri, task, before = slow_install(trial)
+        with trial.start("hosting-dispatch", "--force") as process:
+            wait_for_php(trial, task, uri)
+            (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            kill(int(worker))
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 1, out + err
+        trial.failed(task, DIED, before=before)
+        trial.unlink_switches()
+        trial.succeeds(site, "install", uri)
+
+    def test_a_direct_command(self, trial: Trial) -> None:
+        _, uri, task = trial.new_site()
+        trial.hosting.db.execute("UPDATE {hosting_task} SET task_status = 2 WHERE nid = %s", (task,))
+        platform, db = trial.hosting.front.context(trial.platform_nid), trial.hosting.front.context(
+            trial.hosting.front.db_server
+        )
+        words = ["--context_type=site", f"--platform=@{platform}", f"--db_server=@{db}", f"--uri={uri}"]
+        assert trial.program("provision-save", f"@{uri}", *words)[0] == 0
+        fail_install(trial.platform, "slow")
+        before = trial.before()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with trial.start(f"@{uri}", "provision-install") as process:
+                wait_for_php(trial, task, uri)
+                process.send_signal(number)
+                process.communicate(timeout=30)
+            if number == signal.SIGTERM:
+                assert process.returncode == 130
+                trial.unchanged(before)
+            else:
+                assert len(trial.journals()) == 1
+        trial.unlink_switches()
+        status, said = trial.program(f"@{uri}", "provision-install")
+        assert status == 0, said
+        assert trial.journals() == []
+        assert trial.hosting.fetch_until(200, "/", uri).status == 200
+        assert f"{uri.replace('.', '')}" in trial.hosting.databases()
+        assert f"{uri.replace('.', '')}_0" not in trial.hosting.databases()
+
+
+def is_php(pid: int) -> bool:
+    try:
+        return b"bridge.php" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+class TestRecovery:
+    def test_while_the_sites_database_server_is_down(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        front = trial.hosting.front
+        alias = trial.hosting.installation.drush_dir / f"{front.context(front.db_server)}.alias.drushrc.php"
+        before = trial.before()
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "apply_success") == -signal.SIGKILL
+        text = alias.read_text()
+        alias.chmod(0o600)
+        alias.write_text(text.replace(f"'{trial.hosting.database.port}'", "'1'"))
+        assert trial.queue_all() == {}
+        assert trial.status(task) == 2
+        assert len(trial.journals()) == 1
+        assert "could not all be undone yet" in trial.log(task)
+        assert uri.replace(".", "") in trial.hosting.databases()
+        again = front.queue_task(site, "install")
+        assert trial.queue(again) == 1
+        assert "PROVISION_UNDO_FAILED" in trial.hosting.errors(again)
+        alias.write_text(text)
+        assert trial.queue_all() == {}
+        trial.unchanged(before)
+        trial.succeeds(site, "install", uri)
+
+    def test_a_task_that_php_runs_is_left_alone(self, trial: Trial) -> None:
+        _, _, task = trial.new_site()
+        now = int(time.time())
+        trial.hosting.db.execute(
+            "UPDATE {hosting_task} SET task_status = -1, executed = %s WHERE nid = %s", (now, task)
+        )
+        assert trial.queue_all() == {}
+        assert trial.status(task) == -1
+        assert trial.hosting.log(task) == []
+        assert trial.program("hosting-task", str(task))[0] == 1
+        assert trial.status(task) == -1
+        trial.hosting.db.execute("UPDATE {hosting_task} SET task_status = 2 WHERE nid = %s", (task,))
+
+    def test_a_torn_journal_and_an_empty_one(self, trial: Trial) -> None:
+        folder = trial.state / "journal"
+        for name, content in (
+            ("1-empty", None),
+            ("2-torn", '{"event": "op'),
+            ("3-begun", json.dumps({"event": "open", "command": "x", "context": "gone"}) + '\n{"event": "beg'),
+        ):
+            (folder / name).mkdir(parents=True)
+            if content is not None:
+                (folder / name / "journal.jsonl").write_text(content)
+        assert trial.queue_all() == {}
+        assert trial.journals() == []
+
+
+@pytest.fixture
+def in_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
+    """Sets how long a run waits for the front end's database."""
+
+    def set_patience(seconds: float) -> None:
+        monkeypatch.setattr(taskrun, "PATIENCE", seconds)
+
+    yield set_patience
+
+
+class TestSignalsInBetween:
+    def test_a_signal_while_the_results_are_stored_does_not_tear_them_apart(
+        self, trial: Trial, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The signal comes when the front end has accepted the results and the journal is not closed yet."""
+        _, uri, task = trial.new_site()
+        from provision_py.system.stopping import stopping_on_signals
+
+        def work() -> None:
+            commit = Journal.commit
+
+            def signalled(journal: Journal) -> None:
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Event().wait(0.05)
+                commit(journal)
+
+            Journal.commit = signalled  # type: ignore[method-assign]
+            with stopping_on_signals(), Database(trial.hosting.installation.settings) as db:
+                taskrun.run_task(trial.hosting.session(), db, task)
+
+        assert reaped(trial.in_child(work)) == 70
+        assert trial.status(task) == 1, trial.log(task)
+        assert trial.journals() == []
+        assert trial.hosting.db.rows("SELECT * FROM {semaphore}") == []
+        assert trial.hosting.fetch_until(200, "/", uri).status == 200
+
+    def test_a_signal_while_a_failure_is_undone_does_not_stop_that(self, trial: Trial) -> None:
+        site, uri, task = trial.new_site()
+        fail_install(trial.platform, "exception")
+        before = trial.before()
+        from provision_py.system.stopping import stopping_on_signals
+
+        def work() -> None:
+            undone = Journal.undone
+
+            def signalled(journal: Journal) -> None:
+                os.kill(os.getpid(), signal.SIGTERM)
+                undone(journal)
+
+            Journal.undone = signalled  # type: ignore[method-assign]
+            with stopping_on_signals(), Database(trial.hosting.installation.settings) as db:
+                taskrun.run_task(trial.hosting.session(), db, task)
+
+        assert reaped(trial.in_child(work)) == 70
+        trial.failed(task, "PROVISION_STOPPED", before=before)
+        trial.unlink_switches()
+        trial.succeeds(site, "install", uri)
