@@ -148,10 +148,10 @@ class LabHost:
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()
             raise HostError(f"{function.__qualname__} ends with status {done.returncode}: {said}", where=self.name)
-        result, error, trace = pickle.loads(done.stdout)  # noqa: S301 -- of our own process
-        if error is not None:
-            error.add_note(f"On {self.name}:\n{trace}")
-            raise error
+        result, failure, trace = pickle.loads(done.stdout)  # noqa: S301 -- of our own process
+        if failure is not None:
+            failure.add_note(f"On {self.name}:\n{trace}")
+            raise failure
         return result  # type: ignore[no-any-return]
 
     # Files

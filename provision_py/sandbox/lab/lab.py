@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pymysql
-
-import provision_py
 from provision_py.errors import HostError
-from provision_py.sandbox import programs
 from provision_py.sandbox.base import Sandbox
-from provision_py.sandbox.lab import system
-from provision_py.sandbox.lab.disk import Disk
+from provision_py.sandbox.lab.faults import Faults
 from provision_py.sandbox.lab.host import LabHost
-from provision_py.sandbox.lab.hostspec import MOST_HOSTS, HostSpec, address_of, default_hosts
-from provision_py.sandbox.lab.namespaces import Holder, check_permission
-from provision_py.sandbox.lab.webserver import write_web_server
-from provision_py.sandbox.mariadb import ADMIN_USER, DatabaseServer
+from provision_py.sandbox.lab.hostspec import NETWORK, HostSpec, default_hosts
+from provision_py.sandbox.lab.namespaces import check_permission
+from provision_py.sandbox.lab.start import Start, Started, check_hosts, exposed_folders, run_on_switch
+from provision_py.sandbox.mariadb import DatabaseServer
 from provision_py.sandbox.webserver import Response
-from provision_py.system.host import Secret
 
 FOLDER_PREFIX = "provision-py-lab-"
-
-HOST_FLAGS = ("--net", "--mount", "--uts", "--ipc", "--pid", "--propagation=private")
-
-NEEDED = (programs.IP, programs.SSHD, programs.SSH_KEYGEN, programs.SUDO, programs.RSYNC, programs.PHP_FPM)
 
 
 class Lab:
     """Running hosts, by name: ``lab["web1"]`` or ``lab.web1``. Make it with :meth:`start`; a context manager.
 
-    ``shared`` is a folder that every host sees under the caller's name for it and where every account may write.
     ``hub`` is the first host: the one from which the accounts ``root`` and ``aegir`` reach all others by ssh.
+    ``shared`` is a folder that every host sees under the caller's name for it and where every account may write.
     """
 
-    def __init__(self, sandbox: Sandbox, switch: Holder, hosts: Mapping[str, LabHost], password: Secret) -> None:
+    def __init__(self, sandbox: Sandbox, started: Started, disk_size: str) -> None:
         self.sandbox = sandbox
-        self.switch = switch
-        self.hosts = dict(hosts)
         self.shared = sandbox.path / "shared"
-        self._password = password
+        self.hosts = dict(started.hosts)
+        self.faults = Faults(self._set_cable, disk_size)
+        self._started = started
 
     @classmethod
     def start(
@@ -64,16 +49,26 @@ class Lab:
         Raises LabNotPermittedError, MissingProgramError, HostError.
         """
         specs = tuple(hosts) if hosts is not None else default_hosts(webs)
-        _check(specs)
+        check_hosts(specs)
         check_permission()
         sandbox = Sandbox.create(prefix=FOLDER_PREFIX)
-        start = _Start(sandbox, specs, disk_size, _exposed(sandbox, expose))
+        start = Start(sandbox, specs, disk_size, exposed_folders(sandbox, expose))
         try:
-            return cls(sandbox, *start.run())
+            return cls(sandbox, start.run(), disk_size)
         except BaseException:
             start.give_up()
             sandbox.remove()
             raise
+
+    def stop(self) -> None:
+        """End every host and remove everything."""
+        holders = [*(host.holder for host in self.hosts.values()), self._started.switch]
+        for holder in holders:
+            holder.end()
+        for holder in holders:
+            holder.wait()
+        if self.sandbox.path.exists():
+            self.sandbox.remove()
 
     def __enter__(self) -> Lab:
         return self
@@ -83,6 +78,8 @@ class Lab:
     ) -> None:
         self.stop()
 
+    # Hosts
+
     def __getitem__(self, name: str) -> LabHost:
         try:
             return self.hosts[name]
@@ -90,9 +87,9 @@ class Lab:
             raise HostError(f"The lab has no host {name}", hint=f"It has {', '.join(self.hosts)}") from None
 
     def __getattr__(self, name: str) -> LabHost:
-        hosts = self.__dict__.get("hosts", {})
+        hosts: dict[str, LabHost] = self.__dict__.get("hosts", {})
         if name in hosts:
-            return hosts[name]  # type: ignore[no-any-return]
+            return hosts[name]
         raise AttributeError(f"The lab has no host {name}")
 
     @property
@@ -107,174 +104,33 @@ class Lab:
     @property
     def database(self) -> DatabaseServer:
         """The database server. The caller reaches it by its socket; hosts by ``host`` and ``port``."""
-        for host in self.hosts.values():
-            if host.spec.database:
-                socket = host.path(system.DATABASE_SOCKET)
-                return DatabaseServer(host.full_name, 3306, socket, ADMIN_USER, self._password)
-        raise HostError("No host of the lab runs a database")
+        if self._started.database is None:
+            raise HostError("No host of the lab runs a database")
+        return self._started.database
+
+    # Ways in
 
     def enter(self, host: str, argv: Sequence[str], *, user: str = "root", cwd: str = "/") -> list[str]:
         """The argument list that runs ``argv`` on a host, see LabHost.enter."""
         return self[host].enter(argv, user=user, cwd=cwd)
 
     def fetch(self, to: str, path: str = "/", *, host: str, **options: Any) -> Response:
-        """What a member answers to the hub, asked by its own address with the Host header ``host``. Raises OSError."""
+        """What a member answers to the hub, asked by its own address for the site ``host``. Raises OSError."""
         return self.hub.fetch(self[to].address, path, host=host, **options)
 
-    def stop(self) -> None:
-        """End every host and remove everything."""
-        holders = [*(host.holder for host in self.hosts.values()), self.switch]
-        for holder in holders:
-            holder.end()
-        for holder in holders:
-            holder.wait()
-        if self.sandbox.path.exists():
-            self.sandbox.remove()
+    def share(self, server: LabHost, *clients: LabHost, folder: str = "/var/aegir/platforms") -> None:
+        """Let ``clients`` mount a folder of ``server`` as the page on packs describes it: exports, fstab, mount.
 
+        ``folder`` is below ``/var/aegir`` and exists on the server. Raises HostError.
+        """
+        server.sh('echo "$1" >>/etc/exports', f"{folder} {NETWORK}.0/24(rw,no_subtree_check)")
+        for client in clients:
+            source = f"{server.address}:{folder}"
+            client.sh('echo "$1" >>/etc/fstab', f"{source} {folder} nfs rw 0 0")
+            if not client.exists(folder):
+                client.run(["mkdir", "-p", folder])
+                client.run(["chown", "aegir:aegir", folder])
+            client.run(["mount", folder])
 
-def _check(specs: Sequence[HostSpec]) -> None:
-    if not 1 <= len(specs) <= MOST_HOSTS or len({spec.name for spec in specs}) != len(specs):
-        raise HostError(f"A lab has between 1 and {MOST_HOSTS} hosts, each with a name of its own")
-    for spec in specs:
-        if not (spec.name.isascii() and spec.name.isalnum() and len(spec.name) <= 12):
-            raise HostError(f"{spec.name!r} is no name for a host", hint="Up to 12 letters and digits")
-    if sum(spec.database for spec in specs) > 1:
-        raise HostError("One host of a lab may run a database")
-    wanted = list(NEEDED)
-    wanted += [programs.APACHE] * any(spec.web == "apache" for spec in specs)
-    wanted += [programs.NGINX] * any(spec.web == "nginx" for spec in specs)
-    wanted += [programs.MARIADBD, programs.MARIADB_INSTALL_DB] * any(spec.database for spec in specs)
-    for program in wanted:
-        programs.find(program)
-
-
-def _exposed(sandbox: Sandbox, more: Sequence[Path]) -> list[str]:
-    """Folders that hosts see where the machine has them: the lab's own, this project and its Python."""
-    top = Path(provision_py.__file__).resolve().parent.parent
-    wanted = [sandbox.path, top, sys.prefix, sys.base_prefix, *more]
-    names = {os.path.abspath(one) for one in wanted} | {os.path.realpath(one) for one in wanted}
-    return sorted(name for name in names if name not in ("/", "/usr") and Path(name).is_dir())
-
-
-class _Start:
-    """One start: makes the switch, the disks, the hosts and the cables between them."""
-
-    def __init__(self, sandbox: Sandbox, specs: tuple[HostSpec, ...], disk_size: str, exposed: list[str]) -> None:
-        self.sandbox = sandbox
-        self.specs = specs
-        self.disk_size = disk_size
-        self.exposed = exposed
-        self.password = Secret(secrets.token_urlsafe(18))
-        self.disks = sandbox.folder("disks", mode=0o700)
-        sandbox.folder("shared", mode=0o1777)
-        self.holders: list[Holder] = []
-
-    def run(self) -> tuple[Holder, dict[str, LabHost], Secret]:
-        switch = self._start_switch()
-        keys = {spec.name: self._fill_disk(switch, spec) for spec in self.specs}
-        self._spread_keys(switch, keys)
-        hosts = {spec.name: self._start_host(switch, spec, index) for index, spec in enumerate(self.specs)}
-        for host in hosts.values():
-            host.holder.wait_for("mounted")
-        self._plug_in(switch, hosts)
-        for host in hosts.values():
-            host.holder.tell(f"{host.address}/24")
-        for host in hosts.values():
-            host.holder.wait_for("ready")
-        lab = Lab(self.sandbox, switch, hosts, self.password)
-        if any(spec.database for spec in self.specs):
-            _wait_for_database(lab.database)
-        return switch, hosts, self.password
-
-    def give_up(self) -> None:
-        for holder in self.holders:
-            holder.end()
-        for holder in self.holders:
-            holder.wait()
-
-    def _start_switch(self) -> Holder:
-        """The process whose network has the bridge and whose mounts have all disks, which hosts inherit."""
-        lines = ["set -eu"]
-        for spec in self.specs:
-            disk = self.disks / spec.name
-            lines += [f"mkdir '{disk}'", f"mount -t tmpfs -o size={self.disk_size},mode=755 {spec.name} '{disk}'"]
-        # Forwarding at once: there is no other switch with which a loop could be.
-        lines += ["ip link add lab type bridge stp_state 0 forward_delay 0", "ip link set lab up"]
-        lines += ["echo mounted", "exec cat"]
-        switch = Holder.start(
-            "the lab's switch",
-            ["/bin/sh", "-c", "\n".join(lines)],
-            flags=["--net", "--mount", "--propagation=private"],
-            log=self.sandbox.log("switch"),
-        )
-        self.holders.append(switch)
-        switch.wait_for("mounted")
-        return switch
-
-    def _disk(self, switch: Holder, spec: HostSpec) -> Disk:
-        return Disk(Path(f"/proc/{switch.pid}/root") / (self.disks / spec.name).relative_to("/"))
-
-    def _fill_disk(self, switch: Holder, spec: HostSpec) -> system.KeyPair:
-        """Everything but ssh's keys, of which the host's own is given back."""
-        disk = self._disk(switch, spec)
-        disk.prepare()
-        system.write_folders(disk, spec)
-        system.write_accounts(disk, spec)
-        system.write_names(disk, spec, self.specs)
-        system.write_sudo(disk, spec)
-        system.write_nfs(disk, self.disks)
-        write_web_server(disk, spec)
-        if spec.database:
-            system.write_database(disk, self.password)
-        return system.make_key(self.sandbox.path, f"root@{spec.name}")
-
-    def _spread_keys(self, switch: Holder, host_keys: dict[str, system.KeyPair]) -> None:
-        hub = self.specs[0]
-        users = ("root", "aegir") if hub.prepared else ("root",)
-        keys = {user: system.make_key(self.sandbox.path, f"{user}@{hub.name}") for user in users}
-        authorized = {user: key.public for user, key in keys.items()}
-        for spec in self.specs:
-            system.write_ssh(self._disk(switch, spec), spec, host_keys[spec.name], authorized)
-        known = system.known_hosts_lines(self.specs, host_keys)
-        system.write_client_keys(self._disk(switch, hub), keys, known)
-
-    def _start_host(self, switch: Holder, spec: HostSpec, index: int) -> LabHost:
-        script = str(Path(__file__).with_name("boot.sh"))
-        options = [spec.name, str(self.disks / spec.name), spec.web, spec.php, "yes" if spec.database else "no"]
-        holder = Holder.start(
-            spec.name,
-            ["/bin/sh", script, *options, "--", *self.exposed],
-            flags=HOST_FLAGS,
-            log=self.sandbox.log(spec.name),
-            inside=switch.enter("mnt"),
-        )
-        self.holders.append(holder)
-        return LabHost(spec, address_of(index), holder)
-
-    def _plug_in(self, switch: Holder, hosts: Mapping[str, LabHost]) -> None:
-        """A cable from each host to the bridge; the bridge's ends bear the hosts' names."""
-        lines = []
-        for name, host in hosts.items():
-            lines.append(f"link add name {name} type veth peer name eth0 netns {host.pid}")
-            lines.append(f"link set {name} master lab up")
-        run_on_switch(switch, lines)
-
-
-def run_on_switch(switch: Holder, lines: Sequence[str]) -> None:
-    """Commands of ``ip`` in the network of the switch. Raises HostError."""
-    argv = [*switch.enter("net"), programs.find(programs.IP), "-batch", "-"]
-    done = subprocess.run(argv, input="\n".join([*lines, ""]), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise HostError(f"The lab's network cannot be changed: {done.stderr.strip()}", where="ip -batch")
-
-
-def _wait_for_database(database: DatabaseServer, patience: float = 20.0) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            database.connect().close()
-            return
-        except pymysql.err.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise HostError(f"The lab's database gives no answer: {error}") from error
-            time.sleep(0.02)
+    def _set_cable(self, host: LabHost, state: str) -> None:
+        run_on_switch(self._started.switch, [f"link set {host.name} {state}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -88,10 +89,8 @@ class Holder:
 
     def end(self) -> None:
         """Let go; see :meth:`wait`."""
-        try:
+        with contextlib.suppress(OSError):  # it may have died before it read what was under way
             self._pipe(self._process.stdin).close()
-        except OSError:
-            pass  # it died before it read what was under way
 
     def wait(self) -> None:
         """Wait until the process is gone, and with it every process of its table."""

@@ -44,6 +44,8 @@ def write_web_server(disk: Disk, host: HostSpec) -> None:
     """Everything that the host's web server and its PHP need, and the host's own page."""
     disk.make_empty("/var/www")
     disk.write("/var/www/html/index.php", PAGE)
+    disk.make("/var/log/apache2", 0o750)
+    disk.make("/var/log/nginx", 0o755, account("www-data"))
     if host.web == "none":
         return
     _write_php(disk)
@@ -76,7 +78,6 @@ esac
 
 
 def _write_apache(disk: Disk, host: HostSpec) -> None:
-    disk.make("/var/log/apache2", 0o750)
     for folder in ("mods-enabled", "conf-enabled", "sites-enabled"):
         disk.make_empty(f"/etc/apache2/{folder}")
     names = [f"mpm_{'event' if host.uses_fpm else 'prefork'}", *MODULES]
@@ -108,7 +109,6 @@ def _write_apache(disk: Disk, host: HostSpec) -> None:
 
 
 def _write_nginx(disk: Disk, host: HostSpec) -> None:
-    disk.make("/var/log/nginx", 0o755, account("www-data"))
     for folder in ("conf.d", "sites-enabled"):
         disk.make_empty(f"/etc/nginx/{folder}")
     if host.prepared:

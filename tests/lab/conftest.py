@@ -1,0 +1,64 @@
+"""A lab of several hosts, shared by all tests that leave it as they found it.
+
+Where hosts are not permitted or programs are missing, tests skip; in CI missing programs fail them, and missing
+permissions do where the caller is root.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from provision_py.sandbox.base import reap_abandoned
+from provision_py.sandbox.lab.host import LabHost
+from provision_py.sandbox.lab.lab import Lab
+from provision_py.sandbox.lab.namespaces import LabNotPermittedError
+from provision_py.sandbox.programs import MissingProgramError
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+
+
+@contextmanager
+def lab_or_skip() -> Iterator[None]:
+    try:
+        yield
+    except MissingProgramError as error:
+        if in_ci():
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+    except LabNotPermittedError as error:
+        if in_ci() and os.geteuid() == 0:
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """``hub`` (nginx), ``web1`` (Apache), ``web2`` (nginx), ``db``."""
+    reap_abandoned()
+    with lab_or_skip():
+        running = Lab.start()
+    with running:
+        yield running
+
+
+@pytest.fixture
+def lab_of() -> Iterator[Callable[..., Lab]]:
+    """Starts labs of a test's own; arguments as for Lab.start."""
+    with ExitStack() as stack:
+
+        def start(*arguments: object, **options: object) -> Lab:
+            with lab_or_skip():
+                return stack.enter_context(Lab.start(*arguments, **options))  # type: ignore[arg-type]
+
+        yield start
+
+
+@pytest.fixture
+def hub(lab: Lab) -> LabHost:
+    return lab.hub
