@@ -87,6 +87,12 @@ class HttpService(Service):
         """Configuration of an enabled or disabled site, as ``site.enabled`` says."""
         return ()
 
+    def blind_parents(self, site: Site, host: Host) -> Sequence[str]:
+        """Hosts below which the site is to be shown (``host/folder`` aliases) and whose vhosts on this server do not
+        look for such folders: Provision writes that into a vhost only when there is a folder already.
+        """
+        return ()
+
     def removed_site_files(self, site: Site) -> Sequence[ConfigFile]:
         return ()
 

@@ -192,6 +192,14 @@ class PublicHttp(HttpService):
             *(ConfigFile(self._subdirectory_path(one), None) for one in subdirectories(site)),
         )
 
+    def blind_parents(self, site: Site, host: Host) -> Sequence[str]:
+        blind = []
+        for parent in dict.fromkeys(one.host for one in subdirectories(site)):
+            path = self.vhost_path(parent)
+            if host.stat(path) is not None and f"/subdir.d/{parent}/".encode() not in host.read(path):
+                blind.append(parent)
+        return blind
+
     def vhost_path(self, uri: str) -> str:
         suffix = ".conf" if self.conf_suffix else ""
         return f"{self.app_path}/vhost.d/{web_quoting.host_name(uri)}{suffix}"

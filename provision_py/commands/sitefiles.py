@@ -137,6 +137,15 @@ class SiteFiles:
             return service.site_files(self.site, self.credentials, extra_config=extra)
 
         roll_out(self.session, self.site.web_server, files, site=self.site)
+        self._name_blind_parents()
+
+    def _name_blind_parents(self) -> None:
+        for server in self.session.http(self.site.web_server).config_servers():
+            host = self.session.host_of(server)
+            for parent in self.session.http(server).blind_parents(self.site, host):
+                self.session.log.warning(
+                    f"{self.site.uri} cannot be seen below {parent} on @{server.name} yet: verify the site {parent}"
+                )
 
 
 def wanted_names(site: Site, known: Mapping[str, str], is_folder: Callable[[str], bool]) -> dict[str, str | None]:

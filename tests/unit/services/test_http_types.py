@@ -24,6 +24,7 @@ from provision_py.services.http_nginx_ssl import HttpNginxSsl
 from provision_py.services.http_pack import HttpPack
 from provision_py.services.http_properties import restart_command
 from provision_py.system.host import Secret
+from provision_py.system.local import LocalHost
 
 TYPES: list[type[PublicHttp]] = [HttpApache, HttpNginx, HttpApacheSsl, HttpNginxSsl]
 CREDENTIALS = Credentials("localhost", 3306, "name", "user", Secret("Pa55"))
@@ -227,6 +228,21 @@ def test_folders_of_other_hosts() -> None:
     found = subdirectories(site(aliases=("b.test/x/y", "B.test/x/y/", "www.a.test", "b.test/")))
 
     assert [(one.host, one.path, one.file_name) for one in found] == [("b.test", "x/y", "x_y.conf")]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_parents_whose_vhosts_do_not_look_for_folders(kind: type[PublicHttp], tmp_path: Path) -> None:
+    service = kind(replace(server(kind.type), aegir_root=str(tmp_path)))
+    below = site(aliases=("seen.test/one", "blind.test/one", "blind.test/two", "nobody.test/one", "www.a.test"))
+    for name in ("seen.test", "blind.test"):
+        vhost = Path(service.vhost_path(name))
+        vhost.parent.mkdir(parents=True, exist_ok=True)
+        vhost.write_text(service.site_files(site(name=name, uri=name), CREDENTIALS)[0].content or "")
+    vhost = Path(service.vhost_path("blind.test"))
+    vhost.write_text(vhost.read_text().replace("/subdir.d/blind.test/", "/subdir.d/seen.test/"))
+
+    assert service.blind_parents(below, LocalHost()) == ["blind.test"]
+    assert service.blind_parents(site(), LocalHost()) == []
 
 
 @pytest.mark.parametrize("kind", TYPES)
