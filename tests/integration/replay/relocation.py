@@ -185,6 +185,19 @@ class Machine:
             with session.journaled("provision-verify", server.name):
                 run_command(session, "provision-verify", session.store.load(server.name))
 
+    def write_vhost_without_folders(self, uri: str) -> None:
+        """A vhost on the hub as Provision writes it before there are sites in folders below it."""
+        vhost = f"<VirtualHost *:{self.apache.port}>\n  ServerName {uri}\n  Redirect 404 /\n</VirtualHost>\n"
+        (self.root / "config/server_master/apache/vhost.d" / uri).write_text(vhost)
+
+    def verify_site(self, db: Database, state: State, nid: int, reference: Path) -> None:
+        """Write a site and verify it, as it was done before the run."""
+        self.write_site(db, state, nid, reference)
+        session = self.session()
+        site = session.store.load(context_options(db, nid)[0])
+        with session.journaled("provision-verify", site.name):
+            run_command(session, "provision-verify", site)
+
     def write_site(self, db: Database, state: State, nid: int, reference: Path) -> None:
         """A working site (nid) with the recorded packages, database name and cron key, and its recorded drushrc.php.
 
