@@ -100,7 +100,8 @@ class Faults:
     @contextmanager
     def ssh_dropped_after(self, host: LabHost, size: int, program: str = "/usr/bin/rsync") -> Iterator[None]:
         """All ssh connections of the host break once ``program``, run there, has been sent ``size`` bytes."""
-        body = f'head -c {int(size)} | "$original" "$@" || :\n{DROP_SSH}\nexit 1'
+        # Unbuffered, or the first words of a conversation would wait for the next ones.
+        body = f'stdbuf -o0 head -c {int(size)} | "$original" "$@" || :\n{DROP_SSH}\nexit 1'
         with self.wrapped(host, program, body):
             yield
 
@@ -223,7 +224,7 @@ class Faults:
 
     @contextmanager
     def wrapped(self, host: LabHost, program: str, body: str) -> Iterator[None]:
-        """A shell script in the place of a program, by whichever name it is called; in it ``$original`` is the program.
+        """A shell script in the place of a program, by whichever name it is called; ``$original`` runs that program.
 
         ``program``: its absolute path on the host.
         """

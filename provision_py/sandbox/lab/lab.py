@@ -13,7 +13,7 @@ from provision_py.sandbox.lab.faults import Faults
 from provision_py.sandbox.lab.host import LabHost
 from provision_py.sandbox.lab.hostspec import NETWORK, HostSpec, default_hosts
 from provision_py.sandbox.lab.namespaces import check_permission
-from provision_py.sandbox.lab.start import Start, Started, check_hosts, exposed_folders, run_on_switch
+from provision_py.sandbox.lab.start import Start, Started, cable, check_hosts, exposed_folders, run_on_switch
 from provision_py.sandbox.mariadb import DatabaseServer
 from provision_py.sandbox.webserver import Response
 
@@ -133,4 +133,8 @@ class Lab:
             client.run(["mount", folder])
 
     def _set_cable(self, host: LabHost, state: str) -> None:
-        run_on_switch(self._started.switch, [f"link set {host.name} {state}"])
+        run_on_switch(self._started.switch, [f"link set dev {cable(host.name)} {state}"])
+        if state == "down":
+            # Who has spoken with it lately would believe in it for some seconds more.
+            for other in self.hosts.values():
+                other.run(["ip", "neighbour", "flush", "to", host.address])

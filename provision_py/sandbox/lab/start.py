@@ -168,12 +168,17 @@ class Start:
         return LabHost(spec, address_of(index), holder)
 
     def _plug_in(self, switch: Holder, hosts: Mapping[str, LabHost]) -> None:
-        """A cable from each host to the bridge; the bridge's ends bear the hosts' names."""
+        """A cable from each host to the bridge."""
         lines = []
         for name, host in hosts.items():
-            lines.append(f"link add name {name} type veth peer name eth0 netns {host.pid}")
-            lines.append(f"link set {name} master lab up")
+            lines.append(f"link add name {cable(name)} type veth peer name eth0 netns {host.pid}")
+            lines.append(f"link set dev {cable(name)} master lab up")
         run_on_switch(switch, lines)
+
+
+def cable(host: str) -> str:
+    """The switch's end of a host's cable; the host's is eth0."""
+    return f"h-{host}"
 
 
 def run_on_switch(switch: Holder, lines: Sequence[str]) -> None:
