@@ -17,7 +17,7 @@ from provision_py.commands.registry import COMMANDS, Command
 TOP = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md")])
 
-_CODE = re.compile(r"(?:PROVISION|DRUSH|DRUPAL|HOSTING|SSL)_[A-Z][A-Z_]*")
+_CODE = re.compile(r"(?:PROVISION|DRUSH|DRUPAL|HOSTING|SSL)_[A-Z_]*[A-Z]")
 #: Constants of Drupal and names of environment variables look the same.
 _NO_CODE = re.compile(r"DRUPAL_(?:ROOT|CORE_COMPATIBILITY|MINIMUM_PHP)|PROVISION_PY_.*")
 
