@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hosting_system import Hosting
 from trials import OTHER, Trial
 
 from provision_py.sandbox.base import remove_tree
+from provision_py.sandbox.frontend import ServiceForm
 from provision_py.sandbox.installation import Layout, install
 from provision_py.sandbox.mariadb import DatabaseServer
 from provision_py.sandbox.webserver import WebServer
@@ -43,31 +45,47 @@ def hosting(hosting_on: Callable[..., Hosting], nginx: WebServer) -> Hosting:
     return hosting_on(nginx)
 
 
-@pytest.fixture(scope="module")
-def shared_trial(mariadb: DatabaseServer, nginx: WebServer) -> Iterator[Trial]:
-    """One hosting system for all tests of a module; see :func:`trial`."""
-    before = set(mariadb.databases())
-    accounts = {(row[0], row[1]) for row in mariadb.query("SELECT User, Host FROM mysql.user")}
+@contextmanager
+def trial_on(front_end: DatabaseServer, sites: DatabaseServer, web: WebServer) -> Iterator[Trial]:
+    """A hosting system with a platform and a site; ``front_end`` and ``sites`` are where their databases are."""
+    databases = set(sites.databases())
+    accounts = set(accounts_of(sites))
     root = Path(tempfile.mkdtemp(prefix="aegir-"))
     root.chmod(0o711)
     try:
-        installation = install(Layout(root, database="hm_trial", modules={"hosting_alias": 0}), mariadb, nginx)
-        nginx.serve(root)
-        hosting = Hosting(installation, nginx, mariadb)
+        installation = install(Layout(root, database="hm_trial", modules={"hosting_alias": 0}), front_end, web)
+        web.serve(root)
+        hosting = Hosting(installation, web, sites)
         platform, docroot = hosting.prepared()
         assert set(hosting.run_queue().values()) <= {0}
+        if sites is not front_end:
+            form = ServiceForm("db", "mysql", sites.port, user=sites.user, password=sites.password)
+            hosting.front.db_server = hosting.front.add_server(sites.host, [form], name="server_sites")
+            assert hosting.run(hosting.queued(hosting.front.db_server, "verify")).status == 1, hosting.said()
         trial = Trial(hosting, platform, docroot)
+        trial.let_installs_wait()
         assert hosting.run(hosting.queued(trial.add_site(OTHER), "install")).status == 1, hosting.said()
         assert hosting.fetch_until(200, "/", OTHER).status == 200
         yield trial
         hosting.front.close()
     finally:
-        for name in set(mariadb.databases()) - before:
-            mariadb.drop_database(name)
-        for user, host in {(row[0], row[1]) for row in mariadb.query("SELECT User, Host FROM mysql.user")} - accounts:
-            mariadb.query("DROP USER %s@%s", (user, host))
-        nginx.forget(root)
+        for name in set(sites.databases()) - databases:
+            sites.drop_database(name)
+        for user, host in set(accounts_of(sites)) - accounts:
+            sites.query("DROP USER %s@%s", (user, host))
+        web.forget(root)
         remove_tree(root)
+
+
+def accounts_of(server: DatabaseServer) -> list[tuple[str, str]]:
+    return [(str(row[0]), str(row[1])) for row in server.query("SELECT User, Host FROM mysql.user")]
+
+
+@pytest.fixture(scope="module")
+def shared_trial(mariadb: DatabaseServer, nginx: WebServer) -> Iterator[Trial]:
+    """One hosting system for all tests of a module; see :func:`trial`."""
+    with trial_on(mariadb, mariadb, nginx) as trial:
+        yield trial
 
 
 @pytest.fixture

@@ -299,8 +299,9 @@ class TestWhilePhpWorks:
     def test_a_direct_command(self, trial: Trial) -> None:
         _, uri, task = trial.new_site()
         trial.hosting.db.execute("UPDATE {hosting_task} SET task_status = 2 WHERE nid = %s", (task,))
-        platform, db = trial.hosting.front.context(trial.platform_nid), trial.hosting.front.context(
-            trial.hosting.front.db_server
+        platform, db = (
+            trial.hosting.front.context(trial.platform_nid),
+            trial.hosting.front.context(trial.hosting.front.db_server),
         )
         words = ["--context_type=site", f"--platform=@{platform}", f"--db_server=@{db}", f"--uri={uri}"]
         assert trial.program("provision-save", f"@{uri}", *words)[0] == 0
