@@ -235,4 +235,4 @@ def from_json(value: JsonValue) -> PhpValue:
 
 def array_from_json(value: Mapping[str, JsonValue]) -> PhpArray:
     """The PHP array of a JSON object."""
-    return {as_key(key): from_json(item) if isinstance(item, dict | list) else item for key, item in value.items()}
+    return {as_key(key): item if isinstance(item, str) else from_json(item) for key, item in value.items()}

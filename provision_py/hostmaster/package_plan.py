@@ -131,12 +131,11 @@ def _described(known: PackageNode | None, package: Package) -> PackageNode:
     if known is None:
         short_name = package.short_name[:_NAME_LENGTH]
         return PackageNode(package_type(package.kind), short_name, old_short_name, package.description, title)
-    return replace(
-        known,
-        title=title,
-        description=package.description or known.description,
-        old_short_name=old_short_name or known.old_short_name,
-    )
+    description = package.description or known.description
+    old_short_name = old_short_name or known.old_short_name
+    if (title, description, old_short_name) == (known.title, known.description, known.old_short_name):
+        return known
+    return replace(known, title=title, description=description, old_short_name=old_short_name)
 
 
 def instance_of(package: Package, package_id: int, platform: int) -> Instance:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from provision_py.drupal.model import Package, PlatformPackages, SitePackages
 from provision_py.hostmaster import package_queries as sql
@@ -30,6 +31,9 @@ from provision_py.hostmaster.package_plan import (
     plan_languages,
     plan_packages,
 )
+
+#: The texts of a package that are stored.
+_TEXTS = ("short_name", "name", "filename", "version", "description", "old_short_name")
 
 
 def sync_platform_packages(
@@ -87,22 +91,16 @@ class _Writer:
 
     def storable(self, packages: Iterable[Package]) -> tuple[Package, ...]:
         """The packages with only such characters as the tables can hold."""
-        return tuple(
-            replace(
-                package,
-                short_name=self._text(package.short_name),
-                name=self._text(package.name),
-                filename=self._text(package.filename),
-                version=None if package.version is None else self._text(package.version),
-                description=self._text(package.description),
-                old_short_name=self._text(package.old_short_name),
-            )
-            for package in packages
-        )
+        return tuple(self._storable(package) for package in packages)
+
+    def _storable(self, package: Package) -> Package:
+        texts = {name: getattr(package, name) for name in _TEXTS}
+        odd: dict[str, Any] = {
+            name: self._text(text) for name, text in texts.items() if text is not None and not text.isascii()
+        }
+        return replace(package, **odd) if odd else package
 
     def _text(self, text: str) -> str:
-        if text.isascii():
-            return text
         text = text.encode("utf-8", "replace").decode("utf-8")
         return "".join("?" if ord(char) > 0xFFFF else char for char in text) if self._three_bytes else text
 

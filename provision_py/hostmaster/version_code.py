@@ -13,6 +13,7 @@ front end compares against numbers that it has stored already, so all quirks of 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _STAGES = {"dev": 0, "unstable": 1, "alpha": 2, "beta": 3, "rc": 4}
 _NO_STAGE = 0
@@ -26,6 +27,7 @@ _CONTRIB = re.compile(rf"{_PLATFORM}(?:-(?P<own_major>[0-9]*)\.(?P<own_minor>[0-
 _BIGINT_MAX = 2**63 - 1
 
 
+@lru_cache(maxsize=4096)  # hundreds of packages of one platform share a version
 def version_code(version: str) -> int:
     """The code of a version such as ``7.105``, ``7.x-2.1-beta3`` or ``9.5.11``; 0 when it holds no dot.
 

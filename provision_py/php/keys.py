@@ -13,11 +13,16 @@ _CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
 def string_key(text: str) -> int | str:
     """``'5'`` is the key 5; ``'05'``, ``'-0'``, ``' 5'`` and what does not fit 64 bits stay strings."""
-    if text and text[-1] in "0123456789" and _CANONICAL.fullmatch(text):
+    if may_be_int(text) and _CANONICAL.fullmatch(text):
         number = int(text)
         if fits_int(number):
             return number
     return text
+
+
+def may_be_int(text: str) -> bool:
+    """False for a text that is surely no whole number, told by its first character alone."""
+    return text[:1] <= "9"
 
 
 def fits_int(number: int) -> bool:

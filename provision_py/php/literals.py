@@ -6,13 +6,18 @@ import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any, TypeAlias
 
 from provision_py.errors import PhpDataError
-from provision_py.php.keys import INT_MIN, fits_int, string_key
+from provision_py.php.keys import INT_MIN, fits_int, may_be_int, string_key
 from provision_py.php.values import PhpValue
 
 _SPECIAL = re.compile(r"['\\\0]")
 _ESCAPES = {"'": "\\'", "\\": "\\\\", "\0": "' . \"\\0\" . '"}
+
+#: What was written of arrays, by identity and column: a package stands in several lists of a platform.
+_Written: TypeAlias = "dict[tuple[int, str], tuple[object, str]]"
+_SHORT = 4096  # characters; longer arrays are not kept
 
 
 def quote(text: str) -> str:
@@ -20,7 +25,9 @@ def quote(text: str) -> str:
 
     A NUL byte makes it a concatenation, ``'a' . "\\0" . 'b'``, as var_export writes it.
     """
-    return "'" + _SPECIAL.sub(lambda match: _ESCAPES[match[0]], text) + "'"
+    if "'" in text or "\\" in text or "\0" in text:
+        text = _SPECIAL.sub(lambda match: _ESCAPES[match[0]], text)
+    return f"'{text}'"
 
 
 def export(value: PhpValue | list[PhpValue] | tuple[PhpValue, ...], indent: int = 0) -> str:
@@ -29,12 +36,10 @@ def export(value: PhpValue | list[PhpValue] | tuple[PhpValue, ...], indent: int 
     Lists and tuples are written as arrays with the keys 0, 1, 2 … Raises PhpDataError for what PHP cannot
     hold: other types, integers beyond 64 bits, text that is neither UTF-8 nor escaped bytes.
     """
-    parts: list[str] = []
     try:
-        _export(value, " " * indent, parts)
+        text = _export(value, " " * indent, {})
     except RecursionError:
         raise PhpDataError("The value is nested too deep to be written as PHP") from None
-    text = "".join(parts)
     check_encodable(text)
     return text
 
@@ -47,27 +52,32 @@ def check_encodable(text: str) -> None:
         raise PhpDataError("The text cannot be encoded as UTF-8", hint="It holds a lone surrogate.") from None
 
 
-def _export(value: object, pad: str, parts: list[str]) -> None:
+def _export(value: object, pad: str, written: _Written) -> str:
     if isinstance(value, str):
-        parts.append(quote(value))
-    elif isinstance(value, Mapping):
-        _export_array(php_items(value), pad, parts)
-    elif isinstance(value, (list, tuple)):
-        _export_array(dict(enumerate(value)), pad, parts)
-    else:
-        parts.append(_scalar(value))
+        return quote(value)
+    if isinstance(value, (dict, Mapping)):
+        known = written.get((id(value), pad))
+        if known is not None:
+            return known[1]
+        text = _export_array(php_items(value), pad, written)
+        if len(text) < _SHORT:
+            written[id(value), pad] = value, text  # with the value, so that its id stays its own
+        return text
+    if isinstance(value, (list, tuple)):
+        return _export_array(dict(enumerate(value)), pad, written)
+    return _scalar(value)
 
 
-def _export_array(items: Mapping[int | str, object], pad: str, parts: list[str]) -> None:
-    parts.append("array (\n")
+def _export_array(items: Mapping[int | str, object], pad: str, written: _Written) -> str:
     inner = pad + "  "
+    lines = []
     for key, value in items.items():
-        parts.append(f"{inner}{key} => " if isinstance(key, int) else f"{inner}{quote(key)} => ")
-        if isinstance(value, (Mapping, list, tuple)):
-            parts.append(f"\n{inner}")
-        _export(value, inner, parts)
-        parts.append(",\n")
-    parts.append(f"{pad})")
+        name = key if isinstance(key, int) else quote(key)
+        if isinstance(value, (dict, Mapping, list, tuple)):
+            lines.append(f"{inner}{name} => \n{inner}{_export(value, inner, written)},\n")
+        else:
+            lines.append(f"{inner}{name} => {quote(value) if isinstance(value, str) else _scalar(value)},\n")
+    return f"array (\n{''.join(lines)}{pad})"
 
 
 def _scalar(value: object) -> str:
@@ -89,8 +99,13 @@ def check_int(value: int) -> None:
         raise PhpDataError("An integer is too large for PHP", hint="PHP's integers have 64 bits.")
 
 
-def php_items(mapping: Mapping[object, object]) -> dict[int | str, object]:
+def php_items(mapping: Mapping[Any, object]) -> Mapping[int | str, object]:
     """The entries of a mapping under the keys that PHP would give them (``'5'`` becomes 5; later keys win)."""
+    for key in mapping:
+        if type(key) is not str or may_be_int(key):
+            break
+    else:
+        return mapping
     result: dict[int | str, object] = {}
     for key, value in mapping.items():
         if isinstance(key, str):

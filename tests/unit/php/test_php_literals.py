@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import pytest
 
 from provision_py.errors import PhpDataError
@@ -81,3 +83,32 @@ def test_endless_nesting_is_refused() -> None:
 
 def test_quote_escapes_nothing_but_quote_backslash_and_nul() -> None:
     assert quote("'\\\"$\n\r\0") == "'\\'\\\\\"$\n\r' . \"\\0\" . ''"
+
+
+class FreshArrays(Mapping[str, object]):
+    """Makes its arrays when asked for them, so that they come and go in the same place of memory."""
+
+    def __getitem__(self, key: str) -> object:
+        return {"own": key}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["a", "b", "c"])
+
+    def __len__(self) -> int:
+        return 3
+
+
+def test_an_array_in_several_places_is_written_in_each_with_its_own_column() -> None:
+    shared: PhpValue = {"x": "y"}
+    value: PhpValue = {"one": shared, "two": {"deeper": shared, "again": shared}, "three": shared}
+    apart: PhpValue = {
+        "one": {"x": "y"},
+        "two": {"deeper": {"x": "y"}, "again": {"x": "y"}},
+        "three": {"x": "y"},
+    }
+    assert export(value) == export(apart)
+
+
+def test_arrays_that_exist_for_a_moment_only_are_not_mistaken_for_each_other() -> None:
+    expected: PhpValue = {outer: {key: {"own": key} for key in "abc"} for outer in ("one", "two")}
+    assert export({"one": FreshArrays(), "two": FreshArrays()}) == export(expected)  # type: ignore[dict-item]
