@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from provision_py.services import web_quoting
+from provision_py.system import shell
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,6 +36,8 @@ def _environment() -> jinja2.Environment:
         nginx=web_quoting.nginx_word,
         nginx_regex=web_quoting.nginx_regex,
         regex_literal=web_quoting.regex_literal,
+        haproxy=web_quoting.haproxy_word,
+        sh=shell.quote,
         php=php_string,
     )
     environment.tests.update(

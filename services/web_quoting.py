@@ -151,6 +151,17 @@ def nginx_regex(pattern: str) -> str:
     return '"' + re.sub(r"\\(?=[\\\"'trn]|$)", r"\\\\", _printable(pattern)).replace('"', '\\"') + '"'
 
 
+def haproxy_word(value: str) -> str:
+    """Any one-line text as one word of an HAProxy directive, taken as it is: strong quotes, as in a shell.
+
+    A ``%`` would still begin an expression in the few arguments that are formats; none of ours takes a name.
+    """
+    text = _printable(value)
+    if re.fullmatch(r"[A-Za-z0-9_./:@*,=-]+", text, re.ASCII):
+        return text
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
 def _printable(value: str) -> str:
     if _CONTROL.search(value):
         raise refuse(
