@@ -49,7 +49,7 @@ def _ask_server(session: Session, server: Server) -> None:
         try:
             server = session.learn(server, service)
         except HostError as error:
-            if error.code != "PROVISION_REMOTE_UNSUPPORTED":
+            if not error.code.startswith("PROVISION_SSH_"):
                 raise
             session.log.notice(f"Not asked about its {service} service: {error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from provision_py.steps.step import Step
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host
 from provision_py.system.local import LocalHost
+from provision_py.system.ssh import SshPool
+from provision_py.system.sshconfig import SshSettings
 from provision_py.system.stopping import deferring_signals
 from provision_py.tasklog import Sink, TaskLog
 
@@ -42,6 +45,8 @@ class Session:
     options: Mapping[int | str, PhpValue] = field(default_factory=dict)
     journal: Journal | None = None
     _hosts: dict[str, Host] = field(default_factory=dict)
+    _hosts_lock: threading.Lock = field(default_factory=threading.Lock)
+    _remote: SshPool | None = None
     committed: bool = False
     _undone: bool = False
 
@@ -85,17 +90,35 @@ class Session:
         return self.store.save_detected(server.name, fresh) if fresh else server
 
     def host_of(self, server: Server) -> Host:
-        """The host of a server, connected once per session."""
-        if server.name not in self._hosts:
-            if not server.is_master and not is_local(server.remote_host):
-                raise HostError(
-                    f"@{server.name} is on another machine",
-                    where=server.remote_host,
-                    hint="This version works on the machine it runs on",
-                    code="PROVISION_REMOTE_UNSUPPORTED",
-                )
-            self._hosts[server.name] = LocalHost("localhost" if server.is_master else server.remote_host)
-        return self._hosts[server.name]
+        """The host of a server; others than this machine are connected when first used, once per session.
+
+        Raises HostError (PROVISION_SSH_CONFIG) when ssh's configuration or the option ``ssh-options`` is malformed.
+        """
+        with self._hosts_lock:
+            if server.name not in self._hosts:
+                self._hosts[server.name] = self._machine(server)
+            return self._hosts[server.name]
+
+    def _machine(self, server: Server) -> Host:
+        if server.is_master or is_local(server.remote_host):
+            return LocalHost("localhost" if server.is_master else server.remote_host)
+        if self._remote is None:
+            self._remote = SshPool(SshSettings.of_session(self.text("ssh-options")))
+        return self._remote.host(server.remote_host, server.script_user)
+
+    def close(self) -> None:
+        """Close the connections to other machines. A later use connects again."""
+        with self._hosts_lock:
+            remote, self._remote = self._remote, None
+            self._hosts.clear()
+        if remote is not None:
+            remote.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     def host(self, server: str) -> Host:
         return self.host_of(self.store.server(server))

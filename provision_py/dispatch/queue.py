@@ -103,9 +103,8 @@ class QueueRunner:
         return False
 
     def _work(self, nid: int) -> int:
-        session = self.new_session()
         try:
-            with Database(self.settings) as db:
+            with self.new_session() as session, Database(self.settings) as db:
                 return 1 if run_task(session, db, nid).status == ERROR else 0
         except (LockedError, ProvisionError) as error:
             if error.code in ("HOSTING_TASK_RUNNING", "HOSTING_TASK_NOT_QUEUED"):
@@ -119,9 +118,9 @@ class QueueRunner:
 
     def recover(self) -> None:
         """Take up what dead runners left. A failure to do so is logged and does not stop the queue."""
-        session = self.new_session()
         try:
-            with Database(self.settings) as db:
+            # Closed at once: a worker that is forked later must not share a connection with us.
+            with self.new_session() as session, Database(self.settings) as db:
                 recovery.recover_commands(session, db)
                 recovery.recover_tasks(session, db)
         except ProvisionError as error:

@@ -164,6 +164,8 @@ def _configuration(server: Sshd) -> str:
         "UsePAM no",
         "UseDNS no",
         "PrintMotd no",
+        # What the caller's own ~/.bashrc does, and how long it takes, is not to matter: bash reads it only at level 1.
+        "SetEnv SHLVL=2",
         "LogLevel VERBOSE",
         "MaxStartups 100",
     ]

@@ -25,7 +25,7 @@ class ApplyFiles:
 
     def prepare(self, world: World, vault: Path) -> Record:
         host = world.host(self.server)
-        return {"server": self.server, "former": [remember(host, file.path, vault) for file in self.files]}
+        return {"server": self.server, "former": remember_all(host, self.files, vault)}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
         changed = write_files(world.host(self.server), self.files)
@@ -51,11 +51,13 @@ class EnsureDirectories:
     kind: str = "directories"
 
     def prepare(self, world: World, vault: Path) -> Record:
-        host = world.host(self.server)
+        found = world.host(self.server).stat_all(
+            [*(d.path for d in self.directories), *(link.path for link in self.links)]
+        )
         return {
             "server": self.server,
-            "directories": [{"path": d.path, "former": _access(host.stat(d.path))} for d in self.directories],
-            "links": [{"path": link.path, "target": _target(host.stat(link.path))} for link in self.links],
+            "directories": [{"path": d.path, "former": _access(found[d.path])} for d in self.directories],
+            "links": [{"path": link.path, "target": _target(found[link.path])} for link in self.links],
         }
 
     def apply(self, world: World, record: Record, note: Note) -> None:
@@ -87,22 +89,31 @@ def undo_directories(world: World, record: Mapping[str, Any]) -> None:
 
 def write_files(host: Host, files: Sequence[ConfigFile]) -> list[str]:
     """Make the files what they should be; returns the paths that changed."""
-    return [file.path for file in files if _write(host, file)]
+    found = host.stat_all([*(file.path for file in files), *(_parent(file.path) for file in files)])
+    folders = {path for path, state in found.items() if state is not None}
+    return [file.path for file in files if _write(host, file, found[file.path], folders)]
 
 
-def _write(host: Host, file: ConfigFile) -> bool:
-    state = host.stat(file.path)
+def _write(host: Host, file: ConfigFile, state: FileState | None, folders: set[str]) -> bool:
+    """``folders`` are parents that exist; one that is made now is added."""
     if file.content is None:
         return host.remove(file.path) if state is not None else False
     if state is not None and file.only_if_missing:
         return host.set_access(file.path, mode=file.mode, group=file.group)
     content = file.content.encode("utf-8", "surrogateescape")
-    if state is None and host.stat(_parent(file.path)) is None:
+    if _parent(file.path) not in folders:
         host.mkdir(_parent(file.path), mode=file.folder_mode)
+        folders.add(_parent(file.path))
     if state is not None and state.kind == "file" and state.size == len(content) and host.read(file.path) == content:
         return host.set_access(file.path, mode=file.mode, group=file.group)
     host.write(file.path, content, mode=file.mode, group=file.group)
     return True
+
+
+def remember_all(host: Host, files: Sequence[ConfigFile], vault: Path) -> list[Record]:
+    """What is at the paths of the files now, see :func:`remember`."""
+    found = host.stat_all([*(file.path for file in files), *(_parent(file.path) for file in files)])
+    return [_remember(host, file.path, found, vault) for file in files]
 
 
 def remember(host: Host, path: str, vault: Path) -> Record:
@@ -110,9 +121,13 @@ def remember(host: Host, path: str, vault: Path) -> Record:
 
     Raises HostError when something is there that is no file and no link.
     """
-    state = host.stat(path)
+    return _remember(host, path, host.stat_all([path, _parent(path)]), vault)
+
+
+def _remember(host: Host, path: str, found: Mapping[str, FileState | None], vault: Path) -> Record:
+    state = found[path]
     if state is None:
-        return {"path": path, "kind": None, "parent": host.stat(_parent(path)) is not None}
+        return {"path": path, "kind": None, "parent": found[_parent(path)] is not None}
     if state.kind == "link":
         return {"path": path, "kind": "link", "target": state.target}
     if state.kind != "file":
@@ -185,10 +200,12 @@ class SetAccess:
 
     def prepare(self, world: World, vault: Path) -> Record:
         host = world.host(self.server)
-        former = [(path, host.stat(path)) for path, _, _ in self.files]
+        former = host.stat_all([path for path, _, _ in self.files])
         return {
             "server": self.server,
-            "former": [{"path": path, "mode": s.mode, "group": s.group} for path, s in former if s is not None],
+            "former": [
+                {"path": path, "mode": s.mode, "group": s.group} for path, s in former.items() if s is not None
+            ],
         }
 
     def apply(self, world: World, record: Record, note: Note) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provision_py.errors import ProcessError, ProvisionError, ServiceError
-from provision_py.steps.files import remember, restore, shown_names, write_files
+from provision_py.steps.files import remember_all, restore, shown_names, write_files
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system import fanout
 from provision_py.system.configfile import ConfigFile
@@ -85,7 +85,7 @@ def _recorded(world: World, member: Member, vault: Path) -> Record:
     host = world.host(member.server)
     return {
         "server": member.server,
-        "former": [remember(host, file.path, vault) for file in member.files],
+        "former": remember_all(host, member.files, vault),
         "test": list(member.test) if member.test else None,
         "reload": list(member.reload) if member.reload else None,
     }

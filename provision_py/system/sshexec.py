@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import paramiko
 
 #: Reads a script up to a line that repeats the first one, then runs it; "read" takes single bytes from a pipe, so the
-#: rest of the input is the script's. No newline and no "!" here: the login shell may be a csh.
+#: rest of the input is the script's. No newline and no "!" here: the login shell may be a csh. IFS ends in a newline.
 BOOT = (
-    """exec /bin/sh -c 'n=$(printf "\\nx"); n=${n%x}; p=; IFS= read -r e || exit 1; """
+    """exec /bin/sh -c 'n=${IFS#??}; p=; IFS= read -r e || exit 1; """
     """while IFS= read -r l; do test "x$l" = "x$e" && break; p=$p$l$n; done; eval "$p"'"""
 )
 #: Seconds that output may still come after the program's end.

@@ -1,0 +1,171 @@
+"""Running rsync between this machine and another, over that machine's one multiplexed connection."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+
+from provision_py.errors import HostError, ProcessError
+from provision_py.system import process, rsync
+from provision_py.system.host import Host
+from provision_py.system.mounts import missing_mounts, read_fstab
+from provision_py.system.multiplex import meaning
+from provision_py.system.rsync import NO_OPTIONS, Change, SyncOptions, Tree, Uploads
+from provision_py.system.ssh import SshHost
+
+#: Gets the number of paths changed so far, every few seconds.
+Progress = Callable[[int], None]
+_PROGRESS_EVERY = 5.0
+
+
+def push(
+    host: SshHost,
+    tree: Tree,
+    roots: Sequence[str],
+    options: SyncOptions = NO_OPTIONS,
+    *,
+    uploads: Uploads = Uploads.LEAVE,
+    progress: Progress | None = None,
+) -> list[Change]:
+    """Make a tree on another machine what it is here; what was changed.
+
+    Raises HostError when the source or the target is not fit (see :func:`check_source`, :func:`check_target`), or
+    when the transfer fails; what had arrived by then stays, and nothing was deleted.
+    """
+    check_source(tree.path, roots)
+    check_target(host, tree.path, roots)
+    ssh = host.multiplexer.command()
+    changes = run_rsync(host, rsync.push_argv(tree, host.name, ssh, options, uploads=uploads), tree.path, progress)
+    if uploads is Uploads.MERGE:
+        folders = [folder for folder in rsync.uploads_of(tree) if os.path.isdir(folder)]
+        if folders:
+            argv = rsync.merge_argv(folders, host.name, ssh, options)
+            changes += run_rsync(host, argv, tree.path, progress)
+    return changes
+
+
+def fetch(
+    host: SshHost, path: str, roots: Sequence[str], options: SyncOptions = NO_OPTIONS, *,
+    progress: Progress | None = None,
+) -> list[Change]:  # fmt: skip
+    """Bring here what another machine has at ``path`` and is newer or missing here; what was changed.
+
+    Nothing is deleted. A path that is not there is no failure: nothing is fetched.
+    """
+    clean = check_target(host, path, roots)
+    _refuse_way_out(clean, roots)
+    state = host.stat(clean)
+    if state is None:
+        return []
+    folder = f"{clean}/" if state.kind == "directory" else clean
+    if os.path.isdir(clean) and state.kind != "directory":
+        raise rsync.outside(path, roots, why=f"is a {state.kind} on {host.name} and a folder here, which is not")
+    return run_rsync(host, rsync.fetch_argv(folder, host.name, host.multiplexer.command(), options), clean, progress)
+
+
+def check_source(path: str, roots: Sequence[str], fstab: str | None = None) -> None:
+    """Refuse a source that may have been lost: it would be an order to remove everything on the other side.
+
+    Raises HostError: PROVISION_SYNC_SOURCE_MISSING (not there, or its file system is not mounted),
+    PROVISION_SYNC_SOURCE_EMPTY, PROVISION_SYNC_OUTSIDE (no allowed path, or a link that leads out of the roots).
+    """
+    clean = rsync.check_path(path, roots)
+    if not os.path.exists(clean):
+        hint = "Put it back, or remove the site or platform by its own task"
+        raise _source("PROVISION_SYNC_SOURCE_MISSING", clean, "is not there", hint)
+    _refuse_way_out(clean, roots)
+    unmounted = missing_mounts(os.path.realpath(clean), read_fstab() if fstab is None else fstab)
+    if unmounted:
+        why = f"is not mounted ({', '.join(unmounted)})"
+        raise _source("PROVISION_SYNC_SOURCE_MISSING", clean, why, f"Mount it: mount {unmounted[0]}")
+    if os.path.isdir(clean) and not os.listdir(clean):
+        hint = "Check that its disk is mounted and its files are there"
+        raise _source("PROVISION_SYNC_SOURCE_EMPTY", clean, "is empty", hint)
+
+
+def _refuse_way_out(path: str, roots: Sequence[str]) -> None:
+    if not _is_inside(os.path.realpath(path), [os.path.realpath(root) for root in roots]):
+        raise rsync.outside(path, roots, why=f"leads to {os.path.realpath(path)}, outside")
+
+
+def check_target(host: Host, path: str, roots: Sequence[str]) -> str:
+    """The path without a final slash, if it lies within the roots by its name and, following links, on the host.
+
+    Raises HostError (PROVISION_SYNC_OUTSIDE).
+    """
+    clean = rsync.check_path(path, roots)
+    real, *tops = host.run(["realpath", "-m", "-z", "--", clean, *roots]).stdout.split("\0")[:-1]
+    if not _is_inside(real, tops):
+        raise rsync.outside(path, roots, why=f"leads on {host.name} to {real}, outside")
+    return clean
+
+
+def _is_inside(path: str, roots: Sequence[str]) -> bool:
+    return any(root != "/" and (path == root or path.startswith(f"{root}/")) for root in roots)
+
+
+def remove(host: Host, path: str, roots: Sequence[str]) -> bool:
+    """Remove a folder or file below a root, never a root itself or a folder that holds one. True when it was there.
+
+    Raises HostError (PROVISION_SYNC_OUTSIDE for what may not be removed).
+    """
+    clean = check_target(host, path, roots)
+    if any(f"{root.rstrip('/')}/".startswith(f"{clean}/") for root in roots):
+        raise rsync.outside(path, roots, why="holds all of")
+    state = host.stat(clean)
+    if state is None:
+        return False
+    if state.kind == "directory":
+        host.remove_tree(clean)
+        return True
+    return host.remove(clean)
+
+
+def run_rsync(host: SshHost, argv: Sequence[str], path: str, progress: Progress | None = None) -> list[Change]:
+    """Run rsync to its end. Raises HostError with the code of what went wrong with the connection, or
+    PROVISION_FILE_SYNC_FAILED."""
+    changes: list[Change] = []
+    told = time.monotonic()
+
+    def listen(line: str) -> None:
+        nonlocal told
+        change = rsync.parse_change(line)
+        if change is not None:
+            changes.append(change)
+        if progress is not None and time.monotonic() - told >= _PROGRESS_EVERY:
+            told = time.monotonic()
+            progress(len(changes))
+
+    try:
+        process.run(argv, on_line=listen)
+    except ProcessError as error:
+        if error.returncode != rsync.VANISHED:
+            raise _failed(host, path, error) from error
+    return changes
+
+
+def _failed(host: SshHost, path: str, error: ProcessError) -> HostError:
+    said = error.output or error.what
+    if error.returncode is None:
+        return HostError(said, where=error.where, hint="Install it: apt-get install rsync", code=error.code)
+    if error.returncode == 127 or re.search(r"rsync: (command )?not found", said):
+        hint, code = f"Install rsync on {host.name}: apt-get install rsync", "PROVISION_FILE_SYNC_FAILED"
+    elif "No space left" in said or "quota exceeded" in said:
+        hint, code = f"The disk of {host.name} is full: free some space and try again", "PROVISION_FILE_SYNC_FAILED"
+    elif "Permission denied" in said and error.returncode == 23:
+        hint, code = f"Give {host.target.user} the right to write there", "PROVISION_FILE_SYNC_FAILED"
+    else:
+        hint = "What had arrived stays and nothing was deleted; run the task again"
+        code = meaning(said) or "PROVISION_FILE_SYNC_FAILED"
+    return HostError(f"{path} could not be synced: {said}", where=host.name, hint=hint, code=code)
+
+
+def _source(code: str, path: str, why: str, hint: str) -> HostError:
+    return HostError(
+        f"{path} {why}, so nothing was synced and nothing removed elsewhere",
+        where=path,
+        hint=hint,
+        code=code,
+    )
