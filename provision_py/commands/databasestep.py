@@ -57,3 +57,24 @@ class CreateSiteDatabase:
             self.db.create_account(user, host, self.credentials.password)
             self.db.grant(name, user, host)
         world.log.success(f"Created the database {name} for {user}@{', '.join(self.hosts)} on {where}")
+
+
+@dataclass(frozen=True)
+class GrantHosts:
+    """Make the accounts that a site's database user lacks for these hosts. Undo drops those that were made."""
+
+    db: DbMysql
+    credentials: Credentials
+    hosts: Sequence[str]
+    description: str = "Grant the web servers the site's database"
+    kind: str = "grants"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        missing = sorted(set(self.hosts) - set(self.db.account_hosts(self.credentials.user)))
+        return {"server": self.db.server.name, "user": self.credentials.user, "missing": missing}
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        for host in record["missing"]:
+            self.db.create_account(self.credentials.user, host, self.credentials.password)
+            self.db.grant(self.credentials.name, self.credentials.user, host)
+            world.log.info(f"{self.credentials.user}@{host} may use the database {self.credentials.name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from provision_py.commands import farm
 from provision_py.commands.databasestep import CreateSiteDatabase, NameTakenError
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
@@ -48,6 +49,8 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
     code = detect(site.platform.root)
     check_sites_folder(code)
     check_name_is_free(session, site)
+    farm.check_database_host(session, site)
+    farm.check_reachable(session, site.web_server)
     return _install(session, site, code, options)
 
 
@@ -68,6 +71,7 @@ def _install(session: Session, site: Site, code: CodeBase, options: Mapping[str,
     session.run(ApplyFiles(hub, [drushrc_file(site, known)], description="Write drushrc.php"))
     files.set_modes()
     files.make_client_link()
+    farm.push_site(session, site, code, new=True)
     files.roll_out()
     session.log.success(f"{site.uri} is installed on Drupal {code.version}")
     return outcome
@@ -75,7 +79,7 @@ def _install(session: Session, site: Site, code: CodeBase, options: Mapping[str,
 
 def _create_database(session: Session, site: Site) -> Credentials:
     db = session.db(site.db_server)
-    hosts = db.grant_hosts(session.http(site.web_server).grant_servers())
+    hosts = farm.grant_hosts(session, site)
     for attempt in range(1, _ATTEMPTS + 1):
         credentials = db.new_credentials(db.suggest_name(site.uri))
         try:

@@ -45,7 +45,8 @@ class Command:
     The function is called as ``run(session, context, arguments, options)`` and gives an exit status, an Outcome, or a
     :class:`provision_py.commands.results.Shown`. ``context_types`` are the contexts that it works on. ``journaled``
     commands run under the locks of their context, in a journal that undoes them when they fail. ``stoppable`` ones
-    end their work in an orderly way on a signal. ``any_option`` lets options through that are not listed.
+    end their work in an orderly way on a signal. ``any_option`` lets options through that are not listed. ``formats``
+    are formats of its own beside the general ones.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Command:
     journaled: bool = False
     stoppable: bool = False
     checks_user: bool = True
+    formats: tuple[str, ...] = ()
 
     def load(self) -> Callable[..., Any]:
         """The function. Raises UsageError (PROVISION_UNKNOWN_COMMAND) when there is none."""
@@ -123,6 +125,27 @@ _SAVE_OPTIONS = (
     Option("ssl_key", "site on an ssl server: the name of its certificate", "NAME"),
 )
 
+_LB_CONFIG_OPTIONS = (
+    Option("for", "The balancer's program: haproxy or nginx", "PROGRAM"),
+    Option("tls", "What the balancer does with https: terminate, pass or none", "HOW"),
+    Option("uploads", "Where uploaded files lie: on one member (member, or its @name), or on all (shared)", "WHERE"),
+    Option("drain", "Members that take no new visitors", "LIST"),
+    Option("backup", "Members that serve when no other can", "LIST"),
+    Option("check", "What is asked of a site to see whether a member is well; /user/login when not given", "PATH"),
+    Option("certificates", "The balancer's folder of certificates; /etc/ssl/aegir when not given", "PATH"),
+    Option("port", "The balancer's port for http; 80 when not given", "NUMBER"),
+    Option("https-port", "The balancer's port for https; 443 when not given", "NUMBER"),
+    Option("file", "Print this file alone, where there are several", "NAME"),
+)
+
+_PREPARE_OPTIONS = (
+    Option("print", "Print the script that prepares the server, and do nothing"),
+    Option("run", "Run the script on the server, and say what was missing"),
+    Option("check", "Name what is missing, and change nothing"),
+    Option("as", "Log in as this user, which is root or may use sudo for everything", "USER"),
+    Option("key", "Let this public key in instead of those of the hub's user", "FILE"),
+)
+
 _PARALLEL = Option("parallel", "Run so many side by side", "NUMBER")
 
 COMMANDS: tuple[Command, ...] = (
@@ -167,6 +190,42 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(Argument("@name", "A context", many=True),),
         options=(Option("with-secrets", "Show passwords"),),
         checks_user=False,
+    ),
+    Command(
+        "lb-config",
+        "provision_py.commands.lb_config:run",
+        "Print a load balancer's configuration for a cluster, a pack or a web server",
+        context=NEEDED,
+        context_types=("server",),
+        options=_LB_CONFIG_OPTIONS,
+        checks_user=False,
+    ),
+    Command(
+        "nfs-setup",
+        "provision_py.commands.nfs_setup:run",
+        "Print what shares the platforms of a pack's masters with its slaves",
+        context=NEEDED,
+        context_types=("server",),
+        options=(Option("print", "Print it (nothing else is done in any case)"),),
+        checks_user=False,
+    ),
+    Command(
+        "prepare",
+        "provision_py.commands.prepare:run",
+        "Make a Debian machine ready to be a server: account, keys, sudo rules, packages, web server",
+        context=NEEDED,
+        context_types=("server",),
+        options=_PREPARE_OPTIONS,
+        stoppable=True,
+    ),
+    Command(
+        "topology",
+        "provision_py.commands.topology:run",
+        "Draw servers, groups, platforms, sites and the state of their last check",
+        context=AS_ARGUMENT,
+        arguments=(Argument("@server", "Only what has to do with these servers", many=True),),
+        checks_user=False,
+        formats=("text", "svg", "mermaid"),
     ),
     Command(
         "hosting-task",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from provision_py.commands import farm
 from provision_py.commands.session import Session
 from provision_py.commands.treesteps import BuildTree
 from provision_py.commands.webrollout import roll_out
@@ -40,6 +41,7 @@ def verify_platform(session: Session, platform: Platform, *, working_copy: bool 
 
     Raises DrupalError when there is no usable code base; then nothing is left behind.
     """
+    farm.check_reachable(session, platform.web_server)
     _build(session, platform, working_copy or platform.make_working_copy)
     code = detect(platform.root)
     check_sites_folder(code)
@@ -59,6 +61,7 @@ def verify_platform(session: Session, platform: Platform, *, working_copy: bool 
             description="Write what drush knows of the platform",
         ),
     )
+    farm.push_platform(session, platform, code)
     roll_out_platform(session, PlatformCode(platform, code))
     session.save_package_cache(cache)
     count = len({(package.kind, package.short_name) for package in packages.base})

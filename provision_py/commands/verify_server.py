@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from provision_py.commands import farm
 from provision_py.commands.session import Session
 from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Server
@@ -49,6 +51,22 @@ def _global_inc(server: Server) -> ConfigFile:
     return ConfigFile(f"{server.include_path}/global.inc", _GLOBAL_INC, only_if_missing=True)
 
 
+def _prepare_remote(session: Session, member: Server) -> None:
+    """Folders and global settings on another machine, and the folders of its configuration here."""
+    hub = farm.hub_copy(session, session.host_of(member))
+    if hub is None:
+        return
+    master = session.master
+    directories = [*server_directories(member), Directory(master.include_path, 0o711)]
+    session.run(
+        EnsureDirectories(member.name, directories, description="Make the folders of the server"),
+        EnsureDirectories(hub, session.http(member).server_directories(), description="Make the folders of copies"),
+    )
+    path = Path(f"{master.include_path}/global.inc")
+    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else _GLOBAL_INC
+    session.run(ApplyFiles(member.name, [ConfigFile(str(path), text)], description="Bring the global settings"))
+
+
 def verify_database_service(session: Session, server: Server) -> None:
     """Log in, try what installing a site needs, and keep what was learned about the character set."""
     db = session.db(server)
@@ -62,7 +80,9 @@ def verify_database_service(session: Session, server: Server) -> None:
 
 def verify_web_service(session: Session, server: Server) -> None:
     """Make the folders of every member, write its main configuration and load it."""
+    farm.check_reachable(session, server)
     for member in session.http(server).config_servers():
+        _prepare_remote(session, member)
         service = session.http(session.learn(member, "http"))
         session.run(
             EnsureDirectories(

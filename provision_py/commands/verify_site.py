@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from provision_py.commands import farm
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitefiles import SiteFiles
@@ -28,6 +29,8 @@ def verify_site(session: Session, site: Site) -> Outcome:
     check_sites_folder(code)
     _check_installed(site)
     check_aliases_are_free(session, site)
+    farm.check_database_host(session, site)
+    farm.check_reachable(session, site.web_server)
     state = SiteState.read(site)
     credentials = state.credentials(site)
     files = SiteFiles(session, site, code, credentials)
@@ -39,6 +42,8 @@ def verify_site(session: Session, site: Site) -> Outcome:
     options |= {"packages": site_option(packages), "installed": True}
     session.run(ApplyFiles(session.master.name, [drushrc_file(site, options)], description="Write drushrc.php"))
     files.make_client_link()
+    farm.grant_members(session, site, credentials)
+    farm.push_site(session, site, code)
     files.roll_out()
     session.save_package_cache(cache)
     session.log.success(f"{site.uri} is verified on Drupal {code.version}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provision_py.commands import farm
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Server, Site
 from provision_py.services.base import HttpService
@@ -34,7 +35,11 @@ def roll_out(
         certificates = service.site_certificates(site) if site else service.server_certificates()
         for certificate in certificates:
             session.run(PlaceCertificate(session.master.name, server.name, certificate, site.uri if site else None))
-        members.append(Member(server.name, render(service), service.test_command(), service.reload_command()))
+        files = render(service)
+        members.append(Member(server.name, files, service.test_command(), service.reload_command()))
+        hub = farm.hub_copy(session, session.host_of(server))
+        if hub is not None:
+            members.append(Member(hub, files, None, None))
     session.run(Rollout(members, description))
 
 

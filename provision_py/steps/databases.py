@@ -23,3 +23,10 @@ def undo_database(world: World, record: Mapping[str, Any]) -> None:
     if record.get("database_made"):
         for host in record["new_accounts"]:
             admin.drop_account(record["user"], host)
+
+
+@undoes("grants")
+def undo_grants(world: World, record: Mapping[str, Any]) -> None:
+    """Drop the accounts that were missing before."""
+    for host in record["missing"]:
+        world.database_admin(record["server"]).drop_account(record["user"], host)

@@ -1,0 +1,143 @@
+"""Web servers on other machines: what each command brings to them besides configuration, and in which order.
+
+Code and site files lie on the hub and are pushed to the servers that hold code; a web server that shares a master's
+folders gets none. Uploads are never removed on a member because the hub lacks them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from provision_py.commands.databasestep import GrantHosts
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Platform, Server, Site
+from provision_py.drupal.codebase import vendor_folder
+from provision_py.drupal.model import CodeBase, Credentials
+from provision_py.errors import ContextError
+from provision_py.steps.sync import SyncTree
+from provision_py.system import fanout
+from provision_py.system.host import Host
+from provision_py.system.rsync import SyncOptions, Tree, Uploads
+
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+#: Asks a database server, from a web server and by its PHP, for whom it takes us. The user does not exist: the
+#: refusal names the host, and no password is needed.
+_PROBE = (
+    "mysqli_report(MYSQLI_REPORT_OFF); $link = @mysqli_init(); $link->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);"
+    "@$link->real_connect($argv[1], 'provision_probe', '', '', (int) $argv[2]); echo mysqli_connect_error();"
+)
+
+
+def remote(session: Session, servers: Sequence[Server]) -> list[Server]:
+    """Those that are on other machines."""
+    return [server for server in servers if not session.host_of(server).is_local]
+
+
+def check_reachable(session: Session, web_server: Server) -> None:
+    """Connect to every member before anything is changed anywhere.
+
+    Raises HostError naming each member that cannot be reached, and why.
+    """
+    group = session.http(web_server)
+    members = {server.name: server for server in (*group.config_servers(), *group.code_servers())}
+    _, failures = fanout.each(
+        remote(session, list(members.values())), lambda server: session.host_of(server).stat("/")
+    )
+    if failures:
+        first = failures[0].error
+        told = "; ".join(f"@{failure.item.name}: {failure.error.what}" for failure in failures)
+        raise type(first)(
+            f"{told}. Nothing was changed on any server", where=first.where, hint=first.hint, code=first.code
+        )
+
+
+def check_database_host(session: Session, site: Site) -> None:
+    """A database server called localhost is another one on every web server. Raises ContextError."""
+    servers = remote(session, session.http(site.web_server).grant_servers())
+    if servers and site.db_server.remote_host.lower() in _HERE:
+        raise ContextError(
+            f"The database server of {site.uri} is called {site.db_server.remote_host}, which on"
+            f" @{servers[0].name} means that machine itself",
+            where=f"@{site.db_server.name}, remote_host",
+            hint="Give the database server a name or address by which every web server reaches it",
+            code="PROVISION_DB_HOST_LOCAL",
+        )
+
+
+def grant_hosts(session: Session, site: Site) -> tuple[str, ...]:
+    """The hosts that the site's database accounts are for: those of its web servers, and the hub's, which runs
+    Drupal for the backend."""
+    servers = {server.name: server for server in session.http(site.web_server).grant_servers()}
+    servers.setdefault(session.master.name, session.master)
+
+    def probe(server: Server, host: str, port: int) -> str:
+        argv = ["php", "-r", _PROBE, "--", host, str(port)]
+        return session.host_of(server).run(argv, timeout=30, check=False).stdout
+
+    return session.db(site.db_server).grant_hosts(tuple(servers.values()), probe=probe)
+
+
+def grant_members(session: Session, site: Site, credentials: Credentials) -> None:
+    """Let members that have joined since the install connect to the site's database."""
+    if remote(session, session.http(site.web_server).grant_servers()):
+        hosts = grant_hosts(session, site)
+        session.run(GrantHosts(session.db(site.db_server), credentials, hosts))
+
+
+def push_platform(session: Session, platform: Platform, code: CodeBase) -> None:
+    """Bring the platform's code, without its sites, to the servers that hold code."""
+    servers = _code_servers(session, platform.web_server)
+    if not servers:
+        return
+    base = _base(code)
+    roots = (platform.master.aegir_root, base)
+    sites = f"{code.docroot}/sites"
+    whole = base == code.docroot
+    trees = [Tree(base, exclude_sites=whole, exclude=() if whole else (f"{sites}/*",))]
+    for path in (f"{sites}/all", f"{sites}/sites.php"):
+        if os.path.exists(path) and not (whole and path.endswith("/all")):
+            trees.append(Tree(path))
+    for tree in trees:
+        session.run(SyncTree(servers, tree, roots, _options(session)))
+
+
+def push_site(session: Session, site: Site, code: CodeBase, *, new: bool = False) -> None:
+    """Bring a site's folder to the servers that hold code, and the names of sites beside it.
+
+    ``new`` takes the uploads along; so does a group, whose members should all have what the hub has. Nothing that
+    only a member has is removed.
+    """
+    servers = _code_servers(session, site.web_server)
+    if not servers:
+        return
+    roots = (site.master.aegir_root, _base(code))
+    path = f"{code.docroot}/sites/{site.uri}"
+    uploads = Uploads.MERGE if new or len(servers) > 1 else Uploads.LEAVE
+    session.run(
+        SyncTree(servers, Tree(path, sites=(path,)), roots, _options(session), uploads),
+        SyncTree(servers, Tree(f"{code.docroot}/sites/sites.php"), roots, _options(session)),
+    )
+
+
+def _code_servers(session: Session, web_server: Server) -> list[str]:
+    return [server.name for server in remote(session, session.http(web_server).code_servers())]
+
+
+def _base(code: CodeBase) -> str:
+    """The folder that holds all code of a platform: the docroot, or the project around it with its vendor folder."""
+    vendor = vendor_folder(code)
+    if vendor is None or vendor.startswith(f"{code.docroot}/"):
+        return code.docroot
+    return os.path.commonpath([code.docroot, os.path.dirname(vendor)])
+
+
+def _options(session: Session) -> SyncOptions:
+    return SyncOptions.from_drushrc(session.options)
+
+
+def hub_copy(session: Session, host: Host) -> str | None:
+    """The hub's context name where a server's configuration is kept there too, for the original to find; None for
+    servers on this machine."""
+    return None if host.is_local else session.master.name
