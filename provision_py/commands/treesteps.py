@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,22 @@ from typing import Any
 from provision_py.drupal.toolrun import ToolRun
 from provision_py.errors import DrupalError, ProcessError
 from provision_py.steps.step import Note, Record, World, undoes
+from provision_py.system.process import end_marked
 
 #: A platform build fetches much; longer than this it hangs. Seconds.
 BUILD_TIMEOUT = 3600.0
 
+#: Variable in the environment of everything that a build starts.
+MARK = "PROVISION_PY_BUILD"
+
 
 @dataclass(frozen=True)
 class BuildTree:
-    """Run a tool that builds code. Undo removes ``root`` when it was not there before."""
+    """Run a tool that builds code. Undo removes ``root`` when it was not there before.
+
+    Such tools start others (git, unzip), which may outlive them when we are killed: all of them carry a mark in their
+    environment, by which the undo finds and ends them first.
+    """
 
     server: str
     root: str
@@ -27,13 +36,14 @@ class BuildTree:
     kind: str = "new-tree"
 
     def prepare(self, world: World, vault: Path) -> Record:
-        return _new_tree(world, self.server, self.root)
+        return _new_tree(world, self.server, self.root) | {"mark": secrets.token_hex(8)}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
         host = world.host(self.server)
+        env = {MARK: record["mark"]}
         world.log.info(f"{self.description}: {self.call.reason}", host=host.name)
         try:
-            host.run(self.call.argv, cwd=self.call.cwd, timeout=BUILD_TIMEOUT, on_line=world.log.notice)
+            host.run(self.call.argv, cwd=self.call.cwd, env=env, timeout=BUILD_TIMEOUT, on_line=world.log.notice)
         except ProcessError as error:
             raise DrupalError(
                 f"{self.description}: {error.what}",
@@ -67,5 +77,7 @@ def _new_tree(world: World, server: str, path: str) -> Record:
 
 @undoes("new-tree")
 def undo_new_tree(world: World, record: Mapping[str, Any]) -> None:
+    if record.get("mark"):
+        end_marked(MARK, record["mark"])
     if not record["existed"]:
         world.host(record["server"]).remove_tree(record["path"])

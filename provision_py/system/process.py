@@ -10,7 +10,9 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import IO
 
 from provision_py.errors import ProcessError
@@ -202,3 +204,35 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         return
     process.wait()
+
+
+def end_marked(name: str, value: str, patience: float = 10.0) -> int:
+    """Kill every process of this machine whose environment holds ``name=value``, and wait until they are gone.
+
+    How many there were. Raises ProcessError when some are still there after ``patience`` seconds.
+    """
+    killed: set[int] = set()
+    deadline = time.monotonic() + patience
+    while found := _marked(f"{name}={value}".encode()):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(found)
+        if time.monotonic() >= deadline:
+            raise ProcessError(
+                "Programs of an interrupted command cannot be ended",
+                where=f"processes {', '.join(map(str, found))}",
+                hint="They may wait for a disk or a network that does not answer",
+            )
+        time.sleep(0.01)
+    return len(killed)
+
+
+def _marked(entry: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        # Processes of others cannot be looked into, and zombies have no environment.
+        with contextlib.suppress(OSError):
+            if entry in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
