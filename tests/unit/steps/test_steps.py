@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from provision_py.errors import HostError, ProvisionError, ServiceError
+from provision_py.errors import HostError, LockedError, ProvisionError, ServiceError
 from provision_py.steps.files import ApplyFiles, EnsureDirectories
-from provision_py.steps.journal import open_journal, read_journal
+from provision_py.steps.journal import Journal, JournalState, open_journal, read_journal
 from provision_py.steps.rollout import Member, Rollout
 from provision_py.steps.runner import recover, run_steps, undo_all
 from provision_py.steps.step import UNDO, DatabaseAdmin, Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
 from provision_py.system.local import LocalHost
+from provision_py.system.locks import FileLock
 from provision_py.tasklog import MemorySink, TaskLog
 
 
@@ -261,3 +262,48 @@ def test_a_journal_cut_short_by_a_kill_is_read_up_to_the_cut(tmp_path: Path) -> 
         state = read_journal(journal.path)
         assert [step.description for step in state.begun] == ["first"]
         journal.undone()
+
+
+def test_a_journal_that_cannot_be_written_does_not_stop_the_undoing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Journal, entry: object) -> None:
+        raise HostError("Could not write the journal: No space left on device")
+
+    world = LocalWorld(tmp_path)
+    files = [ConfigFile(str(tmp_path / name), "new") for name in ("one", "two")]
+    with open_journal(tmp_path / "journal", command="test", context="x") as journal:
+        run_steps([ApplyFiles("server_master", [file]) for file in files], journal, world)
+        monkeypatch.setattr(Journal, "_append", full)
+        assert undo_all(journal, world)
+    assert not (tmp_path / "one").exists()
+    assert not (tmp_path / "two").exists()
+    assert list((tmp_path / "journal").iterdir()) == []
+
+
+def test_a_kind_of_step_that_nobody_knows_is_kept(tmp_path: Path) -> None:
+    world = LocalWorld(tmp_path)
+    with open_journal(tmp_path / "journal", command="test", context="x") as journal:
+        journal.begin("of-a-package", "Do it", {}, "package_that_was_removed.steps")
+        assert not undo_all(journal, world)
+        assert len(journal.begun) == 1
+
+
+def test_recovery_leaves_commands_whose_locks_are_held_for_later(tmp_path: Path) -> None:
+    world = LocalWorld(tmp_path)
+    path = tmp_path / "made"
+    pid = os.fork()
+    if pid == 0:
+        with open_journal(tmp_path / "journal", command="test", context="x") as journal:
+            run_steps([ApplyFiles("server_master", [ConfigFile(str(path), "new")])], journal, world)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+    def held(state: JournalState) -> FileLock:
+        raise LockedError(f"@{state.context} is worked on")
+
+    assert recover(tmp_path / "journal", world, hold=held) == []
+    assert recover(tmp_path / "journal", world, concerned=lambda state: state.context == "y") == []
+    assert path.exists()
+    assert [one.undone for one in recover(tmp_path / "journal", world)] == [True]
+    assert not path.exists()
