@@ -11,6 +11,7 @@ from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Server
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.services.base import HttpService
+from provision_py.services.db_mysql import DEFAULT_PORT
 from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.system.configfile import ConfigFile, Directory
 
@@ -72,6 +73,11 @@ def verify_database_service(session: Session, server: Server) -> None:
     db = session.db(server)
     found = db.check()
     session.log.success(f"The database server ({found.version}) can make databases and users")
+    if db.host == "localhost" and db.port != DEFAULT_PORT:
+        session.log.warning(
+            f"The database server is called localhost: for that name PHP takes the socket instead of port {db.port}."
+            " Call it 127.0.0.1 if it is not the one at the default socket"
+        )
     if not found.utf8mb4:
         session.log.warning("The database server does not support utf8mb4: characters such as emoji are lost")
     if server.properties.get("utf8mb4_is_supported") != found.utf8mb4:
@@ -97,3 +103,10 @@ def verify_web_service(session: Session, server: Server) -> None:
         return service.server_files(extra_config="\n".join(session.plugins.server_extra(service.server)))
 
     roll_out(session, session.store.server(server.name), files)
+    for member in session.http(server).config_servers():
+        service = session.http(member)
+        if service.reload_command() is not None and service.test_command() is None:
+            session.log.info(
+                f"@{member.name} loads its configuration untested: no test follows from its restart command"
+                f" ({' '.join(service.reload_command() or ())})"
+            )

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from provision_py.commands.session import Session
 from provision_py.dispatch import recovery
 from provision_py.dispatch.queue import QueueRunner, dispatch
-from provision_py.dispatch.taskrun import run_task
+from provision_py.dispatch.taskrun import check_supported, run_task
 from provision_py.errors import TaskError, UsageError
 from provision_py.hostmaster.connection import Database, DatabaseSettings
-from provision_py.hostmaster.nodes import nid_of_context
+from provision_py.hostmaster.nodes import load_node, nid_of_context
 from provision_py.hostmaster.queue import QUEUE_LOCK_WAIT
 from provision_py.hostmaster.tasks import ERROR, STATUS_LABELS, create_task
 from provision_py.php.values import PhpValue
@@ -33,13 +33,13 @@ def hosting_task(
     with Database(settings) as db:
         recovery.recover_commands(session, db)
         recovery.recover_tasks(session, db)
-        nid = _task_number(db, arguments)
+        nid = _task_number(session, db, arguments)
         finished = run_task(session, db, nid, force=bool(options.get("force")))
     session.log.notice(f"Task {nid} ended: {STATUS_LABELS[finished.status]} ({finished.seconds:.1f} s)")
     return 1 if finished.status == ERROR else 0
 
 
-def _task_number(db: Database, arguments: Sequence[str]) -> int:
+def _task_number(session: Session, db: Database, arguments: Sequence[str]) -> int:
     match list(arguments):
         case [number] if number.isascii() and number.isdigit():
             return int(number)
@@ -51,6 +51,7 @@ def _task_number(db: Database, arguments: Sequence[str]) -> int:
                     where=db.settings.where,
                     hint="Names are those of the alias files: provision-py site:alias lists them",
                 )
+            check_supported(session, task_type, load_node(db, rid).type, where=name)
             nid = create_task(db, rid, task_type, _pairs(pairs), now=int(time.time()))
             if nid is None:
                 raise TaskError(f"The front end allows no task {task_type} on {name}", where=db.settings.where)

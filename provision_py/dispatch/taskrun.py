@@ -56,7 +56,7 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
     Raises TaskError (nothing was written) when it is not there, not queued, or taken by another runner. Whatever goes
     wrong afterwards ends in the task's log and status.
     """
-    _check_supported(session, db, nid)
+    _check_queued(session, db, nid)
     with Heartbeat(db, nid) as heartbeat:
         task = claim_task(db, nid, now=int(time.time()), force=force)
         started = time.monotonic()
@@ -97,15 +97,21 @@ def patiently(work: Callable[[], T]) -> T:
         time.sleep(RETRY_INTERVAL)
 
 
-def _check_supported(session: Session, db: Database, nid: int) -> None:
+def _check_queued(session: Session, db: Database, nid: int) -> None:
     """Raises TaskError for a task that only Provision can run; it stays queued."""
     queued = load_task(db, nid)
     target = find_node(db, queued.rid)
-    if target is not None and not supports(session, f"provision-{queued.task_type}", target.type):
+    if target is not None:
+        check_supported(session, queued.task_type, target.type, where=f"task {nid}")
+
+
+def check_supported(session: Session, task_type: str, object_type: str, *, where: str) -> None:
+    """Raises TaskError (PROVISION_UNSUPPORTED_TASK) for a task that only Provision can run."""
+    if not supports(session, f"provision-{task_type}", object_type):
         raise TaskError(
-            f"Tasks of the type {queued.task_type} on a {target.type} are not supported by this version",
-            where=f"task {nid}",
-            hint="It stays queued: run it with Provision",
+            f"Tasks of the type {task_type} on a {object_type} are not supported by this version",
+            where=where,
+            hint="Queue it in the front end and run it with Provision; a queued one stays queued",
             code="PROVISION_UNSUPPORTED_TASK",
         )
 

@@ -12,6 +12,7 @@ import pytest
 from hosting_system import Hosting
 
 from provision_py.commands.sitenamesstep import SetSiteNames
+from provision_py.dispatch.commands import hosting_task
 from provision_py.errors import TaskError
 from provision_py.hostmaster.queue import next_tasks
 from provision_py.php.files import read_aliases, read_drushrc
@@ -243,3 +244,14 @@ def test_a_platform_is_verified_before_a_site_is_installed_on_it(hosting: Hostin
     results = hosting.run_queue()
     assert [results[nid] for nid in (server, db_server, verify, install)] == [0, 0, 0, 0]
     assert hosting.fetch_until(200).status == 200
+
+
+def test_a_task_that_only_provision_can_run_is_not_even_queued_by_command(hosting: Hosting) -> None:
+    site, _ = hosting.installed()
+    before = len(hosting.front.tasks())
+    with pytest.raises(TaskError, match="not supported"):
+        hosting_task(hosting.session(), hosting.installation.settings, ["@one.example.test", "backup"], {})
+    assert len(hosting.front.tasks()) == before
+    assert hosting_task(hosting.session(), hosting.installation.settings, ["@one.example.test", "verify"], {}) == 0
+    assert len(hosting.front.tasks()) == before + 1
+    assert hosting.site_row(site)["status"] == 1
