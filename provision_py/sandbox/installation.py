@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from provision_py.contexts.aliasfiles import AliasFolder
 from provision_py.contexts.store import ContextStore
@@ -22,14 +23,30 @@ from provision_py.sandbox import frontend_rows as sql
 from provision_py.sandbox.base import Accounts
 from provision_py.sandbox.frontend import CORE_MODULES, FrontEnd, ServiceForm
 from provision_py.sandbox.mariadb import DatabaseServer, quoted
+from provision_py.sandbox.phpfpm import PhpFpm
 from provision_py.sandbox.platforms import make_platform
-from provision_py.sandbox.webserver import WebServer
 from provision_py.services.catalog import Catalog
 from provision_py.services.plugins import Plugins
 from provision_py.system.host import Secret
 
 SCHEMA = Path(__file__).with_name("hostmaster_schema.sql")
 PLATFORM_VERSION = "7.105"
+
+
+class FirstWebServer(Protocol):
+    """What an installation has to know of its own web server; ``application`` is ``apache`` or ``nginx``."""
+
+    @property
+    def application(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def restart_command(self) -> str: ...
+
+    @property
+    def php_fpm(self) -> PhpFpm | None: ...
 
 
 @dataclass(frozen=True)
@@ -53,15 +70,19 @@ class Installation:
 
 @dataclass(frozen=True)
 class Layout:
-    """What an installation is to look like; ``modules`` are modules of the front end beyond the basic ones."""
+    """What an installation is to look like.
+
+    ``modules``: modules of the front end beyond the basic ones, with schema versions. ``accounts``: whose it is.
+    """
 
     home: Path
     uri: str = "aegir.localhost"
     database: str = "hostmaster"
     modules: Mapping[str, int] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts.of_caller)
 
 
-def install(layout: Layout, database: DatabaseServer, web: WebServer) -> Installation:
+def install(layout: Layout, database: DatabaseServer, web: FirstWebServer) -> Installation:
     """Make an installation whose first web server is ``web`` and whose database server is ``database``."""
     home = layout.home
     for folder in (home / ".drush", home / "platforms", home / "config"):
@@ -73,7 +94,7 @@ def install(layout: Layout, database: DatabaseServer, web: WebServer) -> Install
     # The verify of a server queues verifies of its platforms, so this one has to look like a platform too.
     make_platform(hostmaster_root(home), 7, version=PLATFORM_VERSION, profiles=("hostmaster",))
     installation = Installation(home, layout.uri, front_end, settings)
-    _write_aliases(installation, database, web)
+    _write_aliases(installation, layout.accounts, database, web)
     _write_site(installation)
     return installation
 
@@ -91,7 +112,7 @@ def _create_database(layout: Layout, server: DatabaseServer) -> DatabaseSettings
     )
 
 
-def _fill(front_end: FrontEnd, layout: Layout, database: DatabaseServer, web: WebServer) -> None:
+def _fill(front_end: FrontEnd, layout: Layout, database: DatabaseServer, web: FirstWebServer) -> None:
     now = int(time.time())
     for uid, name, mail in ((0, "", ""), (1, "admin", f"admin@{layout.uri}")):
         user = {"uid": uid, "name": name, "mail": mail, "now": now, "status": uid}
@@ -138,9 +159,10 @@ def hostmaster_root(home: Path) -> Path:
     return home / "hostmaster-7.x-3.x"
 
 
-def _write_aliases(installation: Installation, database: DatabaseServer, web: WebServer) -> None:
+def _write_aliases(
+    installation: Installation, accounts: Accounts, database: DatabaseServer, web: FirstWebServer
+) -> None:
     """The alias files that the installer of a real system leaves."""
-    accounts = Accounts.of_caller()
     files = AliasFolder(installation.drush_dir)
     master: PhpArray = {"context_type": "server", "remote_host": installation.uri, "web_group": accounts.web_group}
     if web.php_fpm is not None:
@@ -153,7 +175,7 @@ def _write_aliases(installation: Installation, database: DatabaseServer, web: We
         home=str(installation.home),
         user=accounts.script_user,
     )
-    store.save("server_master", _master_options(installation, web))
+    store.save("server_master", _master_options(installation, accounts, web))
     store.save(f"server_{database.host}", _db_options(database))
     root = hostmaster_root(installation.home)
     docroot: dict[str, PhpValue] = {"root": str(root)}
@@ -170,17 +192,17 @@ def _write_aliases(installation: Installation, database: DatabaseServer, web: We
     store.save("hostmaster", site)
 
 
-def _master_options(installation: Installation, web: WebServer) -> dict[str, PhpValue]:
+def _master_options(installation: Installation, accounts: Accounts, web: FirstWebServer) -> dict[str, PhpValue]:
     return {
         "context_type": "server",
         "remote_host": installation.uri,
         "aegir_root": str(installation.home),
-        "script_user": Accounts.of_caller().script_user,
+        "script_user": accounts.script_user,
         "master_url": f"http://{installation.uri}:{web.port}/",
         "http_service_type": web.application,
         "http_port": str(web.port),
         "http_restart_cmd": web.restart_command,
-        "web_group": Accounts.of_caller().web_group,
+        "web_group": accounts.web_group,
     }
 
 
