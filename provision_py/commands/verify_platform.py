@@ -14,7 +14,7 @@ from provision_py.drupal import composer
 from provision_py.drupal.codebase import check_sites_folder, detect
 from provision_py.drupal.layout import platform_directories
 from provision_py.drupal.makefile import make_platform
-from provision_py.drupal.model import CodeBase
+from provision_py.drupal.model import CodeBase, PlatformPackages
 from provision_py.drupal.package_options import platform_options
 from provision_py.drupal.platform_packages import platform_packages, sites
 from provision_py.hostmaster.outcome import Outcome
@@ -46,10 +46,7 @@ def verify_platform(session: Session, platform: Platform, *, working_copy: bool 
     code = detect(platform.root)
     check_sites_folder(code)
     session.log.info(f"Drupal {code.version} in {code.docroot}")
-    cache = session.package_cache(f"{platform.name}.packages")
-    packages, warnings = platform_packages(code, cache=cache)
-    for warning in warnings:
-        session.log.notice(warning)
+    packages = _packages(session, platform, code)
     found = sites(code)
     drushrc = render_platform_drushrc(platform_options(packages, found))
     hub = session.master.name
@@ -63,10 +60,19 @@ def verify_platform(session: Session, platform: Platform, *, working_copy: bool 
     )
     farm.push_platform(session, platform, code)
     roll_out_platform(session, PlatformCode(platform, code))
-    session.save_package_cache(cache)
     count = len({(package.kind, package.short_name) for package in packages.base})
     session.log.success(f"@{platform.name} is verified: {count} packages, {len(found)} sites")
     return Outcome(platform_packages=packages, sites=found)
+
+
+def _packages(session: Session, platform: Platform, code: CodeBase) -> PlatformPackages:
+    """What the code base has. What was read of it is let go here: it takes as much memory as all that follows."""
+    cache = session.package_cache(f"{platform.name}.packages")
+    packages, warnings = platform_packages(code, cache=cache)
+    for warning in warnings:
+        session.log.notice(warning)
+    session.save_package_cache(cache)
+    return packages
 
 
 def _build(session: Session, platform: Platform, working_copy: bool) -> None:

@@ -17,7 +17,7 @@ _ESCAPES = {"'": "\\'", "\\": "\\\\", "\0": "' . \"\\0\" . '"}
 
 #: What was written of arrays, by identity and column: a package stands in several lists of a platform.
 _Written: TypeAlias = "dict[tuple[int, str], tuple[object, str]]"
-_SHORT = 4096  # characters; longer arrays are not kept
+_SHORT = 200  # pieces; longer arrays are not kept, their text would stand in memory twice
 
 
 def quote(text: str) -> str:
@@ -36,10 +36,12 @@ def export(value: PhpValue | list[PhpValue] | tuple[PhpValue, ...], indent: int 
     Lists and tuples are written as arrays with the keys 0, 1, 2 … Raises PhpDataError for what PHP cannot
     hold: other types, integers beyond 64 bits, text that is neither UTF-8 nor escaped bytes.
     """
+    parts: list[str] = []
     try:
-        text = _export(value, " " * indent, {})
+        _export(value, " " * indent, parts, {})
     except RecursionError:
         raise PhpDataError("The value is nested too deep to be written as PHP") from None
+    text = "".join(parts)
     check_encodable(text)
     return text
 
@@ -52,32 +54,39 @@ def check_encodable(text: str) -> None:
         raise PhpDataError("The text cannot be encoded as UTF-8", hint="It holds a lone surrogate.") from None
 
 
-def _export(value: object, pad: str, written: _Written) -> str:
+def _export(value: object, pad: str, parts: list[str], written: _Written) -> None:
     if isinstance(value, str):
-        return quote(value)
-    if isinstance(value, (dict, Mapping)):
+        parts.append(quote(value))
+    elif isinstance(value, (dict, Mapping)):
         known = written.get((id(value), pad))
         if known is not None:
-            return known[1]
-        text = _export_array(php_items(value), pad, written)
-        if len(text) < _SHORT:
-            written[id(value), pad] = value, text  # with the value, so that its id stays its own
-        return text
-    if isinstance(value, (list, tuple)):
-        return _export_array(dict(enumerate(value)), pad, written)
-    return _scalar(value)
+            parts.append(known[1])
+            return
+        start = len(parts)
+        _export_array(php_items(value), pad, parts, written)
+        if len(parts) - start < _SHORT:
+            parts[start:] = ["".join(parts[start:])]
+            written[id(value), pad] = value, parts[start]  # with the value, so that its id stays its own
+    elif isinstance(value, (list, tuple)):
+        _export_array(dict(enumerate(value)), pad, parts, written)
+    else:
+        parts.append(_scalar(value))
 
 
-def _export_array(items: Mapping[int | str, object], pad: str, written: _Written) -> str:
+def _export_array(items: Mapping[int | str, object], pad: str, parts: list[str], written: _Written) -> None:
+    parts.append("array (\n")
     inner = pad + "  "
-    lines = []
     for key, value in items.items():
         name = key if isinstance(key, int) else quote(key)
-        if isinstance(value, (dict, Mapping, list, tuple)):
-            lines.append(f"{inner}{name} => \n{inner}{_export(value, inner, written)},\n")
+        if isinstance(value, str):  # nearly all are: a large platform has a hundred thousand of them
+            parts.append(f"{inner}{name} => {quote(value)},\n")
         else:
-            lines.append(f"{inner}{name} => {quote(value) if isinstance(value, str) else _scalar(value)},\n")
-    return f"array (\n{''.join(lines)}{pad})"
+            parts.append(f"{inner}{name} => ")
+            if isinstance(value, (dict, Mapping, list, tuple)):
+                parts.append(f"\n{inner}")
+            _export(value, inner, parts, written)
+            parts.append(",\n")
+    parts.append(f"{pad})")
 
 
 def _scalar(value: object) -> str:
