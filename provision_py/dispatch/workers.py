@@ -6,6 +6,7 @@ milliseconds), and looks after what a worker leaves that dies.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -43,6 +44,7 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
     def _child(self, item: int, mask: Iterable[int]) -> int:
+        gc.freeze()  # what the parent has made stays: looking for garbage in it costs time and shared memory
         try:
             with stopping_on_signals():
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
