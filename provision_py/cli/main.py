@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from provision_py import __version__
@@ -20,6 +19,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if given in (["--version"], ["version"]):
         print(f"provision-py {__version__}")
         return OK
+    import gc
+
     # A run makes many objects, hardly any cycles, and ends soon: looking for cycles often costs a sixth of its time.
     gc.set_threshold(50_000)
     from provision_py.cli.execute import execute
