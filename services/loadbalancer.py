@@ -5,7 +5,6 @@ Pure: a :class:`Balancer` is worked out from contexts and wishes, templates turn
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -203,11 +202,8 @@ def _member(service: HttpService, wishes: Wishes) -> Member:
 
 
 def _host(name: str) -> str:
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return web_quoting.host_name(name)
-    return f"[{address}]" if address.version == 6 else str(address)
+    host = web_quoting.host_or_address(name)
+    return f"[{host}]" if ":" in host else host
 
 
 def _plain_name(name: str) -> str:

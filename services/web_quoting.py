@@ -6,6 +6,7 @@ A host name, a path or an address comes from people, so nothing reaches a templa
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from provision_py.errors import ServiceError
@@ -50,6 +51,14 @@ def host_name(value: str) -> str:
     return name
 
 
+def host_or_address(value: str) -> str:
+    """A host name as :func:`host_name` gives it, or an IP address. Raises ServiceError."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        return host_name(value)
+
+
 def location(value: str) -> str:
     """``host`` or ``host/path``, as the target of a redirection. Raises ServiceError."""
     host, slash, path = value.partition("/")
@@ -83,6 +92,13 @@ def http_url(value: str) -> str:
     """An absolute http or https address without query. Raises ServiceError."""
     if not _URL.fullmatch(value):
         raise refuse("This address", value, "It must be an absolute http:// or https:// address without a query")
+    return value
+
+
+def account(value: str) -> str:
+    """The name of a user or group, as Debian allows it. Raises ServiceError."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,31}", value, re.ASCII):
+        raise refuse("This name of a user or group", value, "Use letters, digits, dashes and underscores")
     return value
 
 

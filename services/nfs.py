@@ -1,0 +1,134 @@
+"""NFS for a pack: what its masters export and its slaves mount. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from provision_py.contexts.model import Server
+from provision_py.errors import ContextError, UsageError
+from provision_py.services import templating, web_quoting
+from provision_py.services.http_pack import HttpPack
+
+#: What masters allow (exports(5)) and why.
+EXPORT_OPTIONS = (
+    ("rw", "uploads and caches are written by every server"),
+    ("sync", "what a slave has written is on the master's disk before it goes on"),
+    ("no_subtree_check", "files may be renamed while they are open"),
+    ("root_squash", "root of a slave is nobody here; Aegir and the web servers use accounts of their own"),
+)
+
+#: How slaves mount (nfs(5), mount(8)) and why.
+MOUNT_OPTIONS = (
+    ("rw", "see above"),
+    ("hard", "a request waits while the master is away instead of breaking a file"),
+    ("noatime", "reading a page writes nothing"),
+    ("nosuid", "no program from there gets rights of its own"),
+    ("nodev", "and no file there is a device"),
+    ("_netdev", "it is mounted when the network is up"),
+    ("nofail", "the machine starts without its master; verify says that the mount is missing"),
+)
+
+_LOOPBACK = frozenset({"localhost", "ip6-localhost", "127.0.0.1", "127.0.1.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A server by its context's name and the name or address that others reach it by."""
+
+    name: str
+    host: str
+
+
+@dataclass(frozen=True)
+class NfsSetup:
+    """Who shares what: ``folders`` of the first master with ``slaves``; other masters have their own copy."""
+
+    pack: str
+    user: str
+    root: str
+    masters: tuple[Machine, ...]
+    slaves: tuple[Machine, ...]
+    folders: tuple[str, ...]
+
+    def exports(self) -> list[str]:
+        """Lines of /etc/exports, the same on every master."""
+        options = ",".join(name for name, _ in EXPORT_OPTIONS)
+        clients = " ".join(f"{slave.host}({options})" for slave in self.slaves)
+        return [f"{octal_word(folder)} {clients}" for folder in self.folders]
+
+    def fstab(self) -> list[str]:
+        """Lines of /etc/fstab, the same on every slave."""
+        options = ",".join(name for name, _ in MOUNT_OPTIONS)
+        master = self.masters[0].host
+        source = f"[{master}]" if ":" in master else master
+        return [
+            f"{octal_word(f'{source}:{folder}')} {octal_word(folder)} nfs {options} 0 0" for folder in self.folders
+        ]
+
+
+def nfs_setup(pack: Server, roots: Iterable[str]) -> NfsSetup:
+    """What the pack's servers need. ``roots`` are the roots of the platforms on it.
+
+    Raises UsageError for a server that is no pack or has no slaves, ContextError for members that cannot be reached
+    by their names, ServiceError for paths that cannot stand in a configuration.
+    """
+    kind = pack.service_types.get("http")
+    if kind != HttpPack.type:
+        raise UsageError(
+            f"@{pack.name} is no pack" + (f" but of the type {kind}" if kind else ""),
+            where=f"@{pack.name}, key http_service_type",
+            hint="Only a pack shares its masters' disk; a cluster gets its files by rsync",
+        )
+    service = HttpPack(pack)
+    masters = tuple(_machine(pack, server) for server in service.code_servers())
+    taken = {machine.host for machine in masters}
+    others = [_machine(pack, server) for server in service.config_servers()]
+    slaves = tuple(machine for machine in others if machine.host not in taken)
+    if not slaves:
+        raise UsageError(
+            f"The pack @{pack.name} has no slaves on other machines, so there is nothing to share",
+            where=f"@{pack.name}, key slave_web_servers",
+            hint="Add a slave, and save the pack",
+        )
+    root = web_quoting.config_path(pack.aegir_root)
+    user = web_quoting.account(pack.script_user)
+    return NfsSetup(pack.name, user, root, masters, slaves, shared_folders(root, roots))
+
+
+def shared_folders(aegir_root: str, roots: Iterable[str]) -> tuple[str, ...]:
+    """The folder of all platforms, and the roots of platforms that lie elsewhere, sorted; none below another."""
+    folders = [f"{aegir_root}/platforms"]
+    for root in sorted(set(roots)):
+        if not any(PurePosixPath(root).is_relative_to(folder) for folder in folders):
+            folders.append(root)
+    return tuple(web_quoting.config_path(folder) for folder in folders)
+
+
+def render(setup: NfsSetup) -> str:
+    """Commands for each machine, as a text for people; what stands there can be run again."""
+    return templating.render(
+        "nfs/setup.sh.j2", setup=setup, export_options=EXPORT_OPTIONS, mount_options=MOUNT_OPTIONS
+    )
+
+
+def octal_word(text: str) -> str:
+    """A text as one word of /etc/exports and /etc/fstab: what they read as a separator or sign in octal."""
+    return re.sub(r"[^A-Za-z0-9_./:@%+,=\[\]~-]", lambda found: _octal(found.group()), text)
+
+
+def _octal(character: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def _machine(pack: Server, server: Server) -> Machine:
+    host = web_quoting.host_or_address(server.remote_host)
+    if host in _LOOPBACK:
+        raise ContextError(
+            f"@{server.name} is known as {host}, a name that means another machine on each one",
+            where=f"@{pack.name}",
+            hint=f"Save @{server.name} with a remote_host that all servers of the pack can resolve",
+        )
+    return Machine(server.name, host)

@@ -1,0 +1,138 @@
+"""What was found on a machine, and which pieces it lacks for being a web server of the hosting system. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from provision_py.errors import HostError
+from provision_py.services.preparation import Preparation
+
+#: Shells that let nobody in.
+_NO_SHELLS = ("nologin", "false", "sync")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder's owner, group and permission bits."""
+
+    owner: str
+    group: str
+    mode: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the facts script told.
+
+    ``asked_by`` is the user who asked. ``uid``, ``gid`` and ``shell`` are None without an account. ``packages`` and
+    ``modules`` are those that are missing, ``sudo`` the numbers of the commands that may not be run. ``has_key``
+    None: the asking user may not look.
+    """
+
+    asked_by: str
+    has_apt: bool
+    uid: int | None
+    gid: int | None
+    shell: str | None
+    groups: frozenset[str]
+    has_web_group: bool
+    root: Folder | None
+    packages: tuple[str, ...]
+    modules: tuple[str, ...]
+    sudo: tuple[int, ...]
+    included: bool
+    has_key: bool | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A piece that is missing: a stable name for programs, words for people, and what to do about it."""
+
+    piece: str
+    what: str
+    hint: str = field(default="", compare=False)
+
+
+def parse(output: str, where: str) -> Facts:
+    """Facts from the output of the facts script. Raises HostError when it did not come to its end."""
+    rows: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        key, _, value = line.partition("\t")
+        rows.setdefault(key, []).append(value)
+    if "end" not in rows:
+        raise HostError("The machine did not say all that was asked", where=where, hint="Look at its shell and disk")
+    passwd = _one(rows, "passwd").split(":")
+    known = len(passwd) >= 7
+    return Facts(
+        asked_by=_one(rows, "me"),
+        has_apt=_one(rows, "apt") == "yes",
+        uid=int(passwd[2]) if known else None,
+        gid=int(passwd[3]) if known else None,
+        shell=passwd[6] if known else None,
+        groups=frozenset(_one(rows, "groups").split()),
+        has_web_group=_one(rows, "web_group") == "yes",
+        root=_folder(_one(rows, "root")),
+        packages=tuple(rows.get("package", ())),
+        modules=tuple(rows.get("module", ())),
+        sudo=tuple(int(number) for number in rows.get("sudo", ())),
+        included=_one(rows, "included") == "yes",
+        has_key={"yes": True, "no": False}.get(_one(rows, "key")),
+    )
+
+
+def missing_pieces(wanted: Preparation, facts: Facts) -> list[Finding]:
+    """What is missing, in the order in which it can be put right."""
+    hint = f"provision-py @{wanted.server} prepare --run, or --print and run it there as root"
+    found = [
+        *[Finding(f"package:{name}", f"The package {name} is not installed", hint) for name in facts.packages],
+        *_account_findings(wanted, facts, hint),
+        *_root_findings(wanted, facts, hint),
+        *[
+            Finding(f"sudo:{number}", f"{wanted.user} may not run with sudo: {' '.join(command)}", hint)
+            for number, command in enumerate(wanted.sudo)
+            if number in facts.sudo
+        ],
+        *[Finding(f"module:{name}", f"Apache's module {name} is not enabled", hint) for name in facts.modules],
+    ]
+    if not facts.included:
+        found.append(Finding("include", f"The web server does not read {wanted.include.target}", hint))
+    # Who has come in by ssh as that user needs no further key.
+    if facts.has_key is False and facts.asked_by != wanted.user:
+        found.append(Finding("key", f"No key of the hub lets it in as {wanted.user}", hint))
+    return found
+
+
+def _account_findings(wanted: Preparation, facts: Facts, hint: str) -> Sequence[Finding]:
+    found = []
+    if facts.uid is None:
+        return [Finding("user", f"There is no user {wanted.user}", hint)]
+    if (facts.shell or "").rpartition("/")[2] in _NO_SHELLS:
+        found.append(Finding("shell", f"The user {wanted.user} has no login shell but {facts.shell}", hint))
+    if not facts.has_web_group:
+        what = f"There is no group {wanted.web_group}"
+        found.append(Finding("web_group", what, "Set web_group of the server to the group of its web server"))
+    elif wanted.web_group not in facts.groups:
+        found.append(Finding("groups", f"{wanted.user} is not in the group {wanted.web_group}", hint))
+    return found
+
+
+def _root_findings(wanted: Preparation, facts: Facts, hint: str) -> Sequence[Finding]:
+    if facts.root is None:
+        return [Finding("root", f"There is no folder {wanted.root}", hint)]
+    found = []
+    if facts.root.owner != wanted.user:
+        what = f"{wanted.root} belongs to {facts.root.owner} and not to {wanted.user}"
+        found.append(Finding("root_owner", what, hint))
+    if not facts.root.mode & 0o001:
+        found.append(Finding("root_mode", f"The web server may not pass through {wanted.root}", hint))
+    return found
+
+
+def _folder(text: str) -> Folder | None:
+    parts = text.split()
+    return Folder(parts[0], parts[1], int(parts[2], 8)) if len(parts) == 3 else None
+
+
+def _one(rows: dict[str, list[str]], key: str) -> str:
+    return rows.get(key, [""])[0]
