@@ -94,17 +94,17 @@ class Session:
 
         Raises HostError (PROVISION_SSH_CONFIG) when ssh's configuration or the option ``ssh-options`` is malformed.
         """
-        with self._hosts_lock:
-            if server.name not in self._hosts:
-                self._hosts[server.name] = self._machine(server)
-            return self._hosts[server.name]
+        known = self._hosts.get(server.name)
+        return known or self._hosts.setdefault(server.name, self._machine(server))
 
     def _machine(self, server: Server) -> Host:
         if server.is_master or is_local(server.remote_host):
             return LocalHost("localhost" if server.is_master else server.remote_host)
-        if self._remote is None:
-            self._remote = SshPool(SshSettings.of_session(self.text("ssh-options")))
-        return self._remote.host(server.remote_host, server.script_user)
+        with self._hosts_lock:
+            if self._remote is None:
+                self._remote = SshPool(SshSettings.of_session(self.text("ssh-options")))
+            remote = self._remote
+        return remote.host(server.remote_host, server.script_user)
 
     def close(self) -> None:
         """Close the connections to other machines. A later use connects again."""

@@ -34,6 +34,7 @@ class Sshd:
     address: str
     port: int
     settings: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ()
     program: str = field(default="", repr=False)
 
     @property
@@ -75,7 +76,9 @@ class Sshd:
 
     def start(self) -> None:
         """Start it (again) on its port. Raises HostError when somebody else has the port."""
-        self.sandbox.launch(self.name, [self.program, "-D", "-e", "-f", str(self.folder / "sshd_config")])
+        self.sandbox.launch(
+            self.name, [*self.launcher, self.program, "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        )
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             if not self.is_running():
@@ -123,8 +126,10 @@ def start_sshd(
     prefer: int | None = None,
     key_kind: str = "ed25519",
     settings: tuple[str, ...] = (),
+    launcher: tuple[str, ...] = (),
 ) -> Sshd:
-    """Start sshd; ``settings`` are lines of its configuration that win over ours.
+    """Start sshd; ``settings`` are lines of its configuration that win over ours. ``launcher`` is a program, by its
+    absolute path and with arguments, that starts it in its own place.
 
     Raises MissingProgramError, HostError.
     """
@@ -136,7 +141,7 @@ def start_sshd(
         _PRIVILEGE_FOLDER.mkdir(mode=0o755, exist_ok=True)
 
     def start(port: int) -> Sshd | None:
-        server = Sshd(sandbox, name, address, port, settings, program)
+        server = Sshd(sandbox, name, address, port, settings, launcher, program)
         (folder / "sshd_config").write_text(_configuration(server))
         try:
             server.start()

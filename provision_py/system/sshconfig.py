@@ -11,7 +11,7 @@ import pwd
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from provision_py.errors import HostError, ProcessError
 from provision_py.system import process
@@ -58,6 +58,14 @@ class SshSettings:
         candidates = (f"{self.folder}/config", "/etc/ssh/ssh_config")
         config = next((file for file in candidates if os.path.exists(file)), "none")
         return ["-F", config, *self.options]
+
+    def for_jump(self) -> SshSettings:
+        """What holds for a jump host too: as with OpenSSH's own, another configuration file, and nothing more."""
+        kept: list[str] = []
+        for index, option in enumerate(self.options):
+            if option.startswith("-F"):
+                kept += self.options[index : index + 2] if option == "-F" else [option]
+        return replace(self, options=tuple(kept))
 
     def rebase(self, path: str) -> str:
         """A path that OpenSSH took from the account's home, in ``home`` instead."""
@@ -131,7 +139,7 @@ def resolve(name: str, user: str, settings: SshSettings, *, port: int | None = N
     """
     if not name or name.startswith("-") or re.search(r"[\s\x00-\x1f]", name):
         raise HostError(f"{name!r} is not a host name", code="PROVISION_SSH_CONFIG", hint="Correct remote_host")
-    given = [*settings.arguments(), *(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
+    given = [*(["-l", user] if user else []), *(["-p", str(port)] if port else []), *settings.arguments()]
     try:
         done = process.run(["ssh", "-G", "-T", *given, "--", name], timeout=30.0)
     except ProcessError as error:

@@ -127,7 +127,7 @@ def _through(target: SshTarget, jump: Jump, closing: contextlib.ExitStack) -> An
 def last_jump(target: SshTarget) -> SshTarget:
     """The machine before ``target``. Of several on the way, each is reached through the one before it."""
     user, host, port = split_jump(target.proxy_jump[-1])
-    found = resolve(host, user, target.settings, port=port)
+    found = resolve(host, user, target.settings.for_jump(), port=port)
     before = target.proxy_jump[:-1]
     if before:
         return replace(found, proxy_jump=before)
@@ -189,9 +189,9 @@ def _shake_hands(target: SshTarget, transport: paramiko.Transport) -> None:
     except (EOFError, ConnectionError) as error:
         raise _HungUpError from error
     except (paramiko.SSHException, OSError) as error:
-        if isinstance(error, TimeoutError) or "timeout" in str(error).lower():
-            raise ssherrors.timed_out(target, "begin to speak ssh", HANDSHAKE_TIMEOUT) from error
         cause = error.__cause__ or error.__context__
+        if isinstance(error, TimeoutError) or isinstance(cause, TimeoutError) or "timeout" in str(error).lower():
+            raise ssherrors.timed_out(target, "begin to speak ssh", HANDSHAKE_TIMEOUT) from error
         if "banner" in str(error) and (cause is None or isinstance(cause, (EOFError, ConnectionError))):
             raise _HungUpError from error
         raise ssherrors.refused(target, f"it does not speak ssh ({error})") from error

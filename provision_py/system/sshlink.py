@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from provision_py.errors import HostError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 SESSIONS = 8
 #: Seconds for a channel to open, and for the guard to answer.
 OPEN_TIMEOUT = 30.0
+#: Seconds until a refused channel is taken for no channel at all.
+REFUSAL_PATIENCE = 2.0
 #: Ended programs are struck from the guard's list in bundles: each bundle costs it one process.
 _GUARD = """
 trap '' HUP INT TERM
@@ -37,14 +41,14 @@ e=; n=0
 while read -r o p; do
   case $o in
     e) e="$e $p"; n=$((n+1)); if test $n -ge 64; then (cd "$d" && rm -f $e); e=; n=0; fi;;
-    k) kill -KILL -- "-$p" 2>/dev/null; rm -f "$d/$p";;
+    k) kill -s KILL -- "-$p" 2>/dev/null; rm -f "$d/$p";;
   esac
 done
 (cd "$d" && test -z "$e" || rm -f $e) 2>/dev/null
 k=
 for f in "$d"/*; do test -e "$f" && k="$k -${f##*/}"; done
 rm -rf "$d"
-if test -n "$k"; then kill -TERM -- $k 2>/dev/null; sleep 2; kill -KILL -- $k 2>/dev/null; fi
+if test -n "$k"; then kill -s TERM -- $k 2>/dev/null; sleep 2; kill -s KILL -- $k 2>/dev/null; fi
 """
 
 
@@ -94,6 +98,10 @@ class Guard:
         """End a program's process group at once."""
         self._say(f"k {pid}\n")
 
+    def close(self) -> None:
+        """Let it end, with what runs under it."""
+        self._channel.close()
+
     def _say(self, line: str) -> None:
         with self._lock, contextlib.suppress(OSError, EOFError):
             self._channel.sendall(line.encode())
@@ -109,6 +117,8 @@ class Link:
         self._free = threading.BoundedSemaphore(SESSIONS)
         self._connection: Connection | None = None
         self._guard: Guard | None = None
+        self._running = 0
+        self._unguarded = False
         self.made = 0
 
     def connection(self) -> Connection:
@@ -129,7 +139,7 @@ class Link:
 
     def run(self, execution: Execution, *, guarded: bool = False) -> Ended:
         """Run a script. ``guarded``: end it when its time is up, when we are interrupted and when we die."""
-        with self._free:
+        with self._free, self._counted():
             connection = self.connection()
             guard = self._guard_of(connection) if guarded else None
             if guard is not None:
@@ -146,25 +156,53 @@ class Link:
                     else:
                         guard.ended(execution.pid)
 
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+
     def _guard_of(self, connection: Connection) -> Guard | None:
         with self._lock:
-            if self._guard is None and self._connection is connection:
+            if self._guard is None and self._connection is connection and not self._unguarded:
                 self._guard = Guard.start(connection)
             return self._guard
 
     def _channel(self, connection: Connection, execution: Execution) -> paramiko.Channel:
+        """A channel for a program. sshd frees an ended one a moment after it said so: a refusal is asked about again,
+        as long as others of ours run, and shortly when none does. Where one session is all there is, the guard goes.
+        """
         import paramiko
 
-        try:
-            return connection.transport.open_session(timeout=OPEN_TIMEOUT)
-        except paramiko.ChannelException as error:
-            raise HostError(
-                f"{self.target.label} refuses another session: {error.args[-1]}",
-                where=self.target.label,
-                hint=f"Set MaxSessions to {SESSIONS + 2} or more in its sshd_config",
-                code=ssherrors.REFUSED,
-            ) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            if connection.is_alive:
-                raise ssherrors.timed_out(self.target, "open a session", OPEN_TIMEOUT) from error
-            raise ssherrors.lost(self.target.label, execution.doing) from error
+        patience = time.monotonic() + REFUSAL_PATIENCE
+        while True:
+            try:
+                return connection.transport.open_session(timeout=OPEN_TIMEOUT)
+            except paramiko.ChannelException as error:
+                if self._running > 1 or time.monotonic() < patience:
+                    time.sleep(0.02)
+                elif self._drop_guard():
+                    patience = time.monotonic() + REFUSAL_PATIENCE
+                else:
+                    raise HostError(
+                        f"{self.target.label} refuses another session: {error.args[-1]}",
+                        where=self.target.label,
+                        hint=f"Set MaxSessions to {SESSIONS + 2} or more in its sshd_config",
+                        code=ssherrors.REFUSED,
+                    ) from error
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                if connection.is_alive:
+                    raise ssherrors.timed_out(self.target, "open a session", OPEN_TIMEOUT) from error
+                raise ssherrors.lost(self.target.label, execution.doing) from error
+
+    def _drop_guard(self) -> bool:
+        with self._lock:
+            guard, self._guard = self._guard, None
+            self._unguarded = True
+        if guard is not None:
+            guard.close()
+        return guard is not None
