@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import yaml
+from functools import cache
+from typing import TYPE_CHECKING
 
 from provision_py.php.values import PhpArray, PhpValue
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_BYTES = 512 * 1024
 """Larger files are not info files; reading them would only cost memory."""
@@ -69,11 +72,13 @@ def parse_info_yml(data: bytes) -> InfoFile:
 
     Broken YAML gives the plain ``key: value`` lines of its top level, so that the package does not vanish.
     """
+    import yaml  # most runs find all that they need in the cache
+
     text = decode(data)
     try:
         if _depth_limit(text) > _MAX_DEPTH:
             raise ValueError("it is nested too deeply")
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 (derived from the safe loader)
+        document = yaml.load(text, Loader=_loader())  # noqa: S506 (derived from the safe loader)
         if document is None:
             return InfoFile({}, "it is empty")
         if not isinstance(document, dict):
@@ -122,17 +127,22 @@ def _key_in(target: PhpArray, text: str) -> int | str:
     return len(target) if text == "" else as_key(text)
 
 
-class _Loader(yaml.CSafeLoader):
+@cache
+def _loader() -> type[yaml.CSafeLoader]:
     """YAML as PHP's parser reads it: no dates, no octal times, no yes/no/on/off."""
+    import yaml
 
+    class Loader(yaml.CSafeLoader):
+        yaml_implicit_resolvers = {  # noqa: RUF012 (declared so by its parent)
+            first: [
+                (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool", ":value"))
+            ]
+            for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+        }
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool", ":value"))]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+    truth = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", truth, list("tTfF"))
+    return Loader
 
 
 def _depth_limit(text: str) -> int:
