@@ -182,6 +182,13 @@ COMMANDS: tuple[Command, ...] = (
         stoppable=True,
     ),
     Command(
+        "check",
+        "provision_py.commands.check:run",
+        "Ask every web server of a site for it, and compare what they have",
+        context=NEEDED,
+        context_types=("site",),
+    ),
+    Command(
         "site:alias",
         "provision_py.commands.show:run",
         "Print contexts as they are on disk; their names when none is given",

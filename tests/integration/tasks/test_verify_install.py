@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from hosting_system import Hosting
 
+from provision_py.commands.check import check_site
 from provision_py.commands.sitenamesstep import SetSiteNames
 from provision_py.dispatch.commands import hosting_task
 from provision_py.errors import TaskError
@@ -255,3 +256,21 @@ def test_a_task_that_only_provision_can_run_is_not_even_queued_by_command(hostin
     assert hosting_task(hosting.session(), hosting.installation.settings, ["@one.example.test", "verify"], {}) == 0
     assert len(hosting.front.tasks()) == before + 1
     assert hosting.site_row(site)["status"] == 1
+
+
+def test_check_says_what_is_wrong_with_a_served_site(hosting: Hosting) -> None:
+    _, folder = hosting.installed()
+    assert hosting.fetch_until(200).status == 200
+    session = hosting.session()
+    site = session.store.site("one.example.test")
+    (state,) = check_site(session, site)
+    assert (state.problems, state.server) == ((), "server_master")
+    assert state.title
+    options = read_drushrc(folder / "drushrc.php")
+    hosting.database.query("ALTER USER %s@%s IDENTIFIED BY 'another'", (options["db_user"], "localhost"))
+    (state,) = check_site(session, site)
+    assert any("the database refuses the site" in problem for problem in state.problems)
+    assert str(options["db_passwd"]) not in str(state)
+    hosting.web.forget(hosting.home)
+    (state,) = check_site(session, site)
+    assert any(re.search("it answers 404|does not answer on port", problem) for problem in state.problems)
