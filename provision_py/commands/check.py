@@ -140,7 +140,7 @@ def _fact_problems(facts: Mapping[str, Any], before: float, after: float, site: 
 
 
 def _compared(states: list[MemberState]) -> list[MemberState]:
-    """Differences of PHP between members, told of the ones that differ from the first."""
+    """Differences of pages and PHP between members, told of the ones that differ from the first."""
     known = [state for state in states if state.facts]
     if len(known) < 2:
         return states
@@ -152,6 +152,8 @@ def _compared(states: list[MemberState]) -> list[MemberState]:
             if state.facts.get("php") != wanted.get("php"):
                 extra.append(f"its PHP is {state.facts.get('php')}, that of @{first.server} {wanted.get('php')}")
             missing = sorted({*wanted.get("extensions", [])} - {*state.facts.get("extensions", [])})
+            if state.title != first.title:
+                extra.append(f"its front page is titled “{state.title}”, that of @{first.server} “{first.title}”")
             if missing:
                 extra.append(f"its PHP lacks {', '.join(missing)}, which @{first.server} has")
         compared.append(MemberState(state.server, state.address, (*state.problems, *extra), state.title, state.facts))
