@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,11 +48,13 @@ def hosting(hosting_on: Callable[..., Hosting], nginx: WebServer) -> Hosting:
 @contextmanager
 def trial_on(front_end: DatabaseServer, sites: DatabaseServer, web: WebServer) -> Iterator[Trial]:
     """A hosting system with a platform and a site; ``front_end`` and ``sites`` are where their databases are."""
-    databases = set(sites.databases())
-    accounts = set(accounts_of(sites))
     root = Path(tempfile.mkdtemp(prefix="aegir-"))
     root.chmod(0o711)
-    try:
+    with ExitStack() as stack:
+        stack.callback(remove_tree, root)
+        for server in {id(server): server for server in (front_end, sites)}.values():
+            stack.enter_context(cleaned(server))
+        stack.callback(web.forget, root)
         installation = install(Layout(root, database="hm_trial", modules={"hosting_alias": 0}), front_end, web)
         web.serve(root)
         hosting = Hosting(installation, web, sites)
@@ -66,15 +68,25 @@ def trial_on(front_end: DatabaseServer, sites: DatabaseServer, web: WebServer) -
         trial.let_installs_wait()
         assert hosting.run(hosting.queued(trial.add_site(OTHER), "install")).status == 1, hosting.said()
         assert hosting.fetch_until(200, "/", OTHER).status == 200
+        stack.callback(hosting.front.close)
         yield trial
-        hosting.front.close()
+
+
+@contextmanager
+def cleaned(server: DatabaseServer) -> Iterator[None]:
+    """What is made on a database server meanwhile goes again."""
+    databases, accounts = set(server.databases()), set(accounts_of(server))
+    try:
+        yield
     finally:
-        for name in set(sites.databases()) - databases:
-            sites.drop_database(name)
-        for user, host in set(accounts_of(sites)) - accounts:
-            sites.query("DROP USER %s@%s", (user, host))
-        web.forget(root)
-        remove_tree(root)
+        _clean(server, databases, accounts)
+
+
+def _clean(server: DatabaseServer, databases: set[str], accounts: set[tuple[str, str]]) -> None:
+    for name in set(server.databases()) - databases:
+        server.drop_database(name)
+    for user, host in set(accounts_of(server)) - accounts:
+        server.query("DROP USER %s@%s", (user, host))
 
 
 def accounts_of(server: DatabaseServer) -> list[tuple[str, str]]:

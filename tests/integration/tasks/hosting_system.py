@@ -106,9 +106,13 @@ class Hosting:
     def fetch(self, path: str = "/", host: str = "one.example.test", **options: object) -> Response:
         return self.web.fetch(path, host=host, **options)  # type: ignore[arg-type]
 
-    def fetch_until(self, status: int, path: str = "/", host: str = "one.example.test") -> Response:
-        """The answer once it has this status, or after 10 seconds: web servers take a configuration in by and by."""
-        deadline = time.monotonic() + 10
+    def fetch_until(
+        self, status: int, path: str = "/", host: str = "one.example.test", patience: float = 10.0
+    ) -> Response:
+        """The answer once it has this status, or after ``patience`` seconds: web servers take a configuration in by
+        and by.
+        """
+        deadline = time.monotonic() + patience
         while (answer := self.fetch(path, host)).status != status and time.monotonic() < deadline:
             time.sleep(0.02)
         return answer

@@ -85,7 +85,7 @@ class Trial:
     def other_page(self) -> str:
         if not (self.docroot / "index.php").exists():
             return "nothing to serve"
-        answer = self.hosting.fetch("/", OTHER)
+        answer = self.hosting.fetch_until(200, "/", OTHER, patience=1.5)
         return f"{answer.status} {answer.text}"
 
     def fails(
