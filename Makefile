@@ -47,13 +47,8 @@ lint: $(READY) ## Style, types and layers
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: apt $(READY) ## Measure: ratios from one run
-	@status=0
-	for script in tests/bench/bench_*.py; do
-	  echo "== $$script"
-	  $(BIN)/python "$$script" || status=1
-	done
-	exit $$status
+bench: apt $(READY) ## Measure: ratios from one run; ARGS="start queue" for some of it
+	@$(BIN)/python tests/bench/run.py $(ARGS)
 
 .PHONY: demo
 demo: $(READY) ## Run a hostmaster's queue on private servers; DRUPAL=/path/to/code for a real code base
