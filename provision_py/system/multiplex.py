@@ -26,7 +26,7 @@ _LONGEST = 88
 _MEANINGS = (
     (r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key for \S+ has changed|revoked", ssherrors.CHANGED_HOST_KEY),
     (r"Host key verification failed|No \S+ host key is known", ssherrors.UNKNOWN_HOST_KEY),
-    (r"Permission denied \(|Too many authentication failures", ssherrors.AUTH),
+    (r"Permission denied \(\D|Too many authentication failures", ssherrors.AUTH),
     (r"timed out|Timeout, server .* not responding", ssherrors.TIMEOUT),
     (r"Connection refused|Could not resolve|No route to host|is unreachable|kex_exchange", ssherrors.UNREACHABLE),
     (r"Connection (to \S+ )?closed|Connection reset|Broken pipe|connection unexpectedly closed", ssherrors.LOST),

@@ -194,7 +194,10 @@ def _bracketed(host: str) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """One path that rsync changed. ``what`` is ``sent``, ``received``, ``made``, ``removed`` or ``access``."""
+    """One path that rsync changed, without a slash at its ends.
+
+    ``what`` is ``sent``, ``received``, ``made``, ``removed`` or ``access`` (mode, owner or time).
+    """
 
     what: str
     path: str
@@ -208,9 +211,9 @@ def parse_change(line: str) -> Change | None:
         return None
     what, path = found["what"], found["path"]
     if what.startswith("*deleting"):
-        return Change("removed", path.strip().rstrip("/"), path.rstrip().endswith("/"))
+        return Change("removed", path.strip("/"), path.endswith("/"))
     names = {"<": "sent", ">": "received", "c": "made", "h": "made", ".": "access"}
-    return Change(names.get(what[0], "access"), path.rstrip("/"), what[1] == "d")
+    return Change(names.get(what[0], "access"), path.strip("/"), what[1] == "d")
 
 
 def parse_changes(output: str) -> list[Change]:

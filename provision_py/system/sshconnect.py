@@ -79,8 +79,7 @@ def _connect(target: SshTarget, jump: Jump) -> Connection:
         transport.auth_timeout = AUTH_TIMEOUT
         known = _known(target)
         _prefer_known_types(transport, known)
-        _shake_hands(target, transport)
-        _check_key(target, transport.get_remote_server_key(), known)
+        _check_key(target, _shake_hands(target, transport), known)
         _log_in(target, transport)
         transport.set_keepalive(ALIVE_INTERVAL)
         connection.closing = closing.pop_all()
@@ -179,7 +178,8 @@ def _prefer_known_types(transport: paramiko.Transport, known: list[KnownKey]) ->
                          *(kind for kind in offered if kind not in wanted)]  # fmt: skip
 
 
-def _shake_hands(target: SshTarget, transport: paramiko.Transport) -> None:
+def _shake_hands(target: SshTarget, transport: paramiko.Transport) -> paramiko.PKey:
+    """Agree on algorithms; the host's key, which the host has proved to hold."""
     import paramiko
 
     try:
@@ -195,6 +195,10 @@ def _shake_hands(target: SshTarget, transport: paramiko.Transport) -> None:
         if "banner" in str(error) and (cause is None or isinstance(cause, (EOFError, ConnectionError))):
             raise _HungUpError from error
         raise ssherrors.refused(target, f"it does not speak ssh ({error})") from error
+    try:
+        return transport.get_remote_server_key()
+    except paramiko.SSHException as error:  # start_client returns when its time is up, as if all were well
+        raise ssherrors.timed_out(target, "begin to speak ssh", HANDSHAKE_TIMEOUT) from error
 
 
 def _check_key(target: SshTarget, key: paramiko.PKey, known: list[KnownKey]) -> None:

@@ -154,6 +154,10 @@ def _failed(host: SshHost, path: str, error: ProcessError) -> HostError:
         hint, code = f"Install rsync on {host.name}: apt-get install rsync", "PROVISION_FILE_SYNC_FAILED"
     elif "No space left" in said or "quota exceeded" in said:
         hint, code = f"The disk of {host.name} is full: free some space and try again", "PROVISION_FILE_SYNC_FAILED"
+    elif "Too many levels of symbolic links" in said:
+        # rsync 3.5 follows no absolute link on the receiving side, whatever --keep-dirlinks says.
+        hint = f"On {host.name} a folder on the way is an absolute link: make it a relative one, or a bind mount"
+        code = "PROVISION_FILE_SYNC_FAILED"
     elif "Permission denied" in said and error.returncode == 23:
         hint, code = f"Give {host.target.user} the right to write there", "PROVISION_FILE_SYNC_FAILED"
     else:
