@@ -169,7 +169,7 @@ def _configuration(server: Sshd) -> str:
         "UsePAM no",
         "UseDNS no",
         "PrintMotd no",
-        # What the caller's own ~/.bashrc does, and how long it takes, is not to matter: bash reads it only at level 1.
+        # What the caller's own ~/.bashrc does, and how long it takes, does not matter: bash reads it at level 1 only.
         "SetEnv SHLVL=2",
         "LogLevel VERBOSE",
         "MaxStartups 100",
