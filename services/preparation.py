@@ -25,7 +25,7 @@ _CLIENT = "default-mysql-client"
 _KEY = re.compile(
     r"(?:ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+|sk-[a-z0-9-]+@openssh\.com) [A-Za-z0-9+/]+=*(?: [^\x00-\x1f\x7f]*)?"
 )
-_SUDOERS_SPECIAL = re.compile(r"([,:=\\*?\[\]!#\" ])")
+_SUDOERS_SPECIAL = re.compile(r"([,:=\\*?\[\]!# ])")
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,12 @@ def _without_options(words: Sequence[str]) -> Sequence[str]:
 
 
 def sudoers_word(text: str) -> str:
-    """A text as one word of a sudo rule, taken as it is. Raises ServiceError for control characters."""
-    if re.search(r"[\x00-\x1f\x7f]", text):
-        raise ServiceError("A text with control characters cannot stand in a sudo rule", where=repr(text))
+    """A text as one word of a sudo rule, taken as it is.
+
+    Raises ServiceError for control characters and for double quotes, which sudo's rules cannot hold there.
+    """
+    if re.search(r'[\x00-\x1f\x7f"]', text):
+        raise ServiceError("Control characters and double quotes cannot stand in a sudo rule", where=repr(text))
     return _SUDOERS_SPECIAL.sub(r"\\\1", text)
 
 

@@ -12,6 +12,9 @@ from provision_py.errors import UsageError
 
 FORMATS = ("table", "json", "yaml", "php")
 
+#: Formats that only some commands have.
+SPECIAL_FORMATS = ("text", "svg", "mermaid")
+
 #: Global options that are on or off, with their short forms.
 SWITCHES = {"yes": "y", "verbose": "v", "debug": "d", "quiet": "q", "help": "h", "version": ""}
 
@@ -106,7 +109,7 @@ def _long(line: CommandLine, text: str) -> None:
 def _set_global(line: CommandLine, name: str, value: str) -> None:
     if name == "drush-dir":
         line.drush_dir = value
-    elif value in FORMATS:
+    elif value in FORMATS + SPECIAL_FORMATS:
         line.format = value
     else:
         raise UsageError(f"{value} is no format", where=f"--format={value}", hint=f"Formats are {', '.join(FORMATS)}")

@@ -84,6 +84,8 @@ def command_help(command: Command) -> str:
             for option in command.options
         ]
         text += f"\nOptions:\n{_rows(rows)}"
+    if command.formats:
+        text += f"\nFormats of its own: {', '.join(f'--format={name}' for name in command.formats)}\n"
     if command.any_option:
         text += "\nFurther options are taken as properties that packages bring.\n"
     return text

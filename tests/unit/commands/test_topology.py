@@ -1,0 +1,277 @@
+"""Topologies from records, and their forms. Broken and hostile records are drawn too."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from provision_py.commands.checkresults import CheckResult, MemberResult, decode, read_results
+from provision_py.commands.session import new_session
+from provision_py.commands.topology import read_topology
+from provision_py.commands.topology import run as run_topology
+from provision_py.commands.topologydata import MemberNode, Problem, Topology, only, topology
+from provision_py.commands.topologymermaid import as_mermaid
+from provision_py.commands.topologysvg import as_svg
+from provision_py.commands.topologytext import as_data, as_text
+from provision_py.errors import UsageError
+from provision_py.php.values import PhpArray, php_list
+from provision_py.services.plugins import Plugins
+
+HOSTILE = '<b>"x"</b>\n&\x1b[31m`]|#;'
+
+
+def server(**more: object) -> PhpArray:
+    return {"context_type": "server", "remote_host": "host.test", **more}  # type: ignore[dict-item]
+
+
+RECORDS: dict[str, PhpArray] = {
+    "server_master": server(http_service_type="nginx"),
+    "web1": server(http_service_type="apache", remote_host="web1.test"),
+    "web2": server(http_service_type="nginx", remote_host="web2.test"),
+    "db": server(db_service_type="mysql", http_service_type="NONE"),
+    "mail": server(remote_host="mail.test"),
+    "cluster": server(http_service_type="cluster", cluster_web_servers=php_list(["@web2", "@web1", "@gone"])),
+    "pack": server(http_service_type="pack", slave_web_servers="@web2", master_web_servers=php_list(["@web1"])),
+    "d7": {"context_type": "platform", "root": "/p/d7", "web_server": "@cluster"},
+    "d8": {"context_type": "platform", "root": "/p/d8", "web_server": "@pack"},
+    "own": {"context_type": "platform", "root": "/p/own"},
+    "lost": {"context_type": "platform", "root": "/p/lost", "web_server": "@nowhere"},
+    "a.test": {"context_type": "site", "uri": "a.test", "platform": "@d7", "db_server": "@db"},
+    "b.test": {"context_type": "site", "uri": "b.test", "platform": "@d8", "db_server": "@db", "site_enabled": False},
+    "c.test": {"context_type": "site", "uri": "c.test", "platform": "@gone", "db_server": "@db"},
+    "also_a": {"context_type": "site", "uri": "a.test", "drush_aliases": php_list(["also_a"]), "platform": "@d7"},
+    "odd": {"context_type": "cabbage"},
+}
+CHECKS = {
+    "cluster": CheckResult("failed", 1_700_000_000, "web2 is behind", {"web2": MemberResult("failed", "old code")}),
+    "web2": CheckResult("ok", 1_700_000_100),
+    "a.test": CheckResult("warning", 10**30, "late"),
+}
+WHOLE = topology(RECORDS, broken=[Problem("bad", "PHP syntax error")], checks=CHECKS, databases={"a.test": "adb"})
+FORMS = [as_text, as_svg, as_mermaid, lambda one: json.dumps(as_data(one))]
+
+
+def test_groups_and_their_members() -> None:
+    cluster, pack = WHOLE.server("cluster"), WHOLE.server("pack")
+    assert cluster is not None and pack is not None
+    assert [member.name for member in cluster.members] == ["web2", "web1", "gone"]
+    assert pack.members == (MemberNode("web1", "master"), MemberNode("web2", "slave"))
+    assert [one.name for one in WHOLE.web_servers()] == ["cluster", "pack", "server_master"]
+    assert [one.name for one in WHOLE.db_servers()] == ["db"]
+    assert [one.name for one in WHOLE.other_servers()] == ["mail"]
+
+
+def test_what_is_broken_is_named_and_hides_nothing_else() -> None:
+    assert [(one.context, one.message) for one in WHOLE.problems] == [
+        ("bad", "PHP syntax error"),
+        ("c.test", "Its platform @gone cannot be read or is not there"),
+        ("cluster", "Its member @gone cannot be read or is not there"),
+        ("lost", "Its web server @nowhere cannot be read or is not there"),
+        ("odd", "It is neither server, platform nor site but cabbage"),
+    ]
+    assert [one.name for one in WHOLE.lost_platforms()] == ["lost"]
+    assert [one.name for one in WHOLE.lost_sites()] == ["c.test"]
+
+
+def test_an_extra_alias_of_a_site_is_no_site() -> None:
+    assert [site.name for site in WHOLE.sites_on("d7")] == ["a.test"]
+
+
+def test_a_member_may_be_well_by_itself_and_not_in_its_group() -> None:
+    assert WHOLE.state_of("web2") == "ok"
+    assert WHOLE.state_of("web2", "cluster") == "failed"
+    assert WHOLE.state_of("web2", "pack") == "ok"
+    assert WHOLE.state_of("web1", "cluster") == ""
+
+
+def test_text() -> None:
+    assert as_text(WHOLE) == (
+        """\
+@cluster  cluster  [failed, 2023-11-14 22:13 UTC: web2 is behind]
+├─ @web2  member  web2.test  nginx  [failed, 2023-11-14 22:13 UTC: old code]
+├─ @web1  member  web1.test  apache
+├─ @gone  member  missing
+└─ @d7  /p/d7
+   └─ a.test  database adb on @db  [warning, at 1000000000000000000000000000000: late]
+
+@pack  pack
+├─ @web1  master  web1.test  apache
+├─ @web2  slave  web2.test  nginx  [ok, 2023-11-14 22:15 UTC]
+└─ @d8  /p/d8
+   └─ b.test  disabled  database @db
+
+@server_master  host.test  hub, nginx
+└─ @own  /p/own
+
+Platforms without a web server
+  @lost  /p/lost
+  c.test  database @db  without a platform
+
+Databases
+  @db  host.test  mysql, 3 sites
+
+Other servers
+  @mail  mail.test
+
+Broken
+  @bad: PHP syntax error
+  @c.test: Its platform @gone cannot be read or is not there
+  @cluster: Its member @gone cannot be read or is not there
+  @lost: Its web server @nowhere cannot be read or is not there
+  @odd: It is neither server, platform nor site but cabbage
+"""
+    )
+
+
+def test_the_drawing_shows_everything() -> None:
+    root = etree.fromstring(as_svg(WHOLE).encode())
+    texts = [text for text in root.itertext() if text.strip()]
+    for name in ("@cluster", "@web1", "@gone", "@d7", "a.test", "b.test (disabled)", "adb on @db", "@mail", "@bad"):
+        assert name in texts, name
+    assert any("failed, 2023-11-14 22:13 UTC: old code" in text for text in texts)
+
+
+def test_nothing_is_drawn_outside_the_drawing() -> None:
+    records = dict(RECORDS)
+    for number in range(40):
+        uri = f"{'long-' * (number % 12)}{number}.test"
+        records[uri] = {"context_type": "site", "uri": uri, "platform": "@d7", "db_server": "@db"}
+        records[f"web-{number}"] = server(http_service_type="nginx", remote_host=uri)
+    names = php_list([f"@web-{number}" for number in range(40)])
+    records["big"] = server(http_service_type="cluster", cluster_web_servers=names)
+    root = etree.fromstring(as_svg(topology(records)).encode())
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    for box in root.iter("{*}rect"):
+        right = float(box.get("x", 0)) + float(box.get("width", 0))
+        bottom = float(box.get("y", 0)) + float(box.get("height", 0))
+        assert right <= width
+        assert bottom <= height
+
+
+#: A line of the little part of Mermaid's grammar that we use.
+MERMAID = re.compile(
+    r"flowchart LR|  end"
+    r'|  (?:  )?(?:n\d+|empty)(?:\[/"[^"]*"/\]|\[\("[^"]*"\)\]|\["[^"]*"\]|\("[^"]*"\))'
+    r'|  subgraph n\d+\["[^"]*"\]'
+    r'|  n\d+ (?:-->|-\.->(?:\|"[^"]*"\|)?) n\d+'
+    r"|  classDef [a-z]+ [a-z:#0-9,-]+|  class n\d+(?:,n\d+)* [a-z]+"
+)
+
+
+@pytest.mark.parametrize("whole", [WHOLE, Topology(), topology({HOSTILE: server(remote_host=HOSTILE)})])
+def test_mermaid_has_no_line_that_is_something_else(whole: Topology) -> None:
+    lines = as_mermaid(whole).splitlines()
+    assert [line for line in lines if not MERMAID.fullmatch(line)] == []
+    assert sum("subgraph" in line for line in lines) == sum(line == "  end" for line in lines)
+    made = set(re.findall(r"(n\d+)[\[(]", "\n".join(lines)))
+    assert set(re.findall(r"\bn\d+\b", "\n".join(line for line in lines if " n" in line))) <= made
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_hostile_names_stay_names(form: object) -> None:
+    assert callable(form)
+    platform: PhpArray = {"context_type": "platform", "root": HOSTILE, "web_server": HOSTILE}
+    site: PhpArray = {"context_type": "site", "uri": HOSTILE, "platform": HOSTILE, "db_server": "x"}
+    whole = topology(
+        {"s": server(remote_host=HOSTILE, http_service_type=HOSTILE), "p": platform, HOSTILE: site},
+        broken=[Problem(HOSTILE, HOSTILE)],
+        checks={"s": CheckResult("failed", 0, HOSTILE)},
+    )
+    text = form(whole)
+    assert "\x1b" not in text
+    if form is as_svg:
+        assert not list(etree.fromstring(text.encode()).iter("{*}b"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_contexts_in_another_order_give_the_same(form: object) -> None:
+    assert callable(form)
+    other = topology(dict(reversed(RECORDS.items())), broken=[Problem("bad", "PHP syntax error")], checks=CHECKS)
+    assert form(other) == form(topology(RECORDS, broken=[Problem("bad", "PHP syntax error")], checks=CHECKS))
+
+
+def test_a_part_of_it() -> None:
+    part = only(WHOLE, ["@pack"])
+    assert {one.name for one in part.servers} == {"pack", "web1", "web2", "db"}
+    assert [one.name for one in part.platforms] == ["d8"]
+    assert [one.name for one in part.sites] == ["b.test"]
+    assert part.problems == ()
+    member = only(WHOLE, ["web1"])
+    assert {one.name for one in member.platforms} == {"d7", "d8"}
+    database = only(WHOLE, ["db"])
+    assert {one.name for one in database.sites} == {"a.test", "b.test", "c.test"}
+    assert "mail" not in {one.name for one in database.servers}
+    with pytest.raises(UsageError, match="@d7 is no server"):
+        only(WHOLE, ["@d7"])
+
+
+@pytest.mark.parametrize("form", [as_text, as_svg])
+def test_without_contexts(form: object) -> None:
+    assert callable(form)
+    assert "There are no contexts" in form(Topology())
+
+
+def test_results_of_checks(tmp_path: Path) -> None:
+    assert read_results(tmp_path) == ({}, [])
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "a.test.json").write_text('{"time": 5.9, "state": "ok", "later": 1, "members": {"w": {"state": "ok"}}}')
+    (folder / "bad.json").write_text("{")
+    (folder / "note.txt").write_text("")
+    found, broken = read_results(tmp_path)
+    assert found == {"a.test": CheckResult("ok", 5, "", {"w": MemberResult("ok")})}
+    assert broken == [str(folder / "bad.json")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"time": 1}',
+        '{"time": 1, "state": "fine"}',
+        '{"time": true, "state": "ok"}',
+        '{"time": 1, "state": "ok", "members": []}',
+        '{"time": 1, "state": "ok", "members": {"a": {"state": "?"}}}',
+        '{"time": 1, "state": ["ok"]}',
+        '{"time": Infinity, "state": "ok"}',
+    ],
+)
+def test_what_is_no_result(text: str) -> None:
+    with pytest.raises(ValueError):
+        decode(text)
+
+
+def test_the_command_reads_what_is_on_disk(tmp_path: Path) -> None:
+    drush = tmp_path / ".drush"
+    session = new_session(drush, Plugins.load())
+    root = str(tmp_path)
+    master = {"context_type": "server", "aegir_root": root, "script_user": "aegir", "http_service_type": "nginx"}
+    session.store.save("@server_master", master)
+    session.store.save("@p", {"context_type": "platform", "root": f"{root}/p"})
+    session.store.save("@db", {"context_type": "server", "db_service_type": "mysql"})
+    session.store.save("@a.test", {"context_type": "site", "platform": "@p", "db_server": "@db", "uri": "a.test"})
+    (drush / "bad.alias.drushrc.php").write_text("<?php\n$aliases['bad'] = array(")
+    site = tmp_path / "p/sites/a.test"
+    site.mkdir(parents=True)
+    (site / "drushrc.php").write_text("<?php\n$options['db_name'] = 'atest';\n")
+    (tmp_path / ".provision-py/checks").mkdir(parents=True)
+    (tmp_path / ".provision-py/checks/a.test.json").write_text('{"time": 0, "state": "ok"}')
+
+    found = read_topology(session)
+
+    assert [one.database for one in found.sites] == ["atest"]
+    assert found.state_of("a.test") == "ok"
+    assert [one.context for one in found.problems] == ["bad"]
+    shown = run_topology(session, None, ["@db"], {})
+    assert set(shown.others) == {"text", "svg", "mermaid"}
+    assert "atest on @db" in shown.others["text"]()
+    # Without a master that can be read, everything else is drawn all the same.
+    (drush / "server_master.alias.drushrc.php").write_text("<?php broken")
+    again = read_topology(new_session(drush, Plugins.load()))
+    assert {one.context for one in again.problems} == {"bad", "server_master", "p"}
+    assert [one.uri for one in again.sites] == ["a.test"]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from provision_py.contexts.model import Server
+from provision_py.errors import ContextError, ServiceError, UsageError
+from provision_py.php.values import php_list
+from provision_py.services import nfs
+
+
+def web(name: str, host: str = "") -> Server:
+    return Server(name, host or f"{name}.test", "/var/aegir", "aegir", service_types={"http": "apache"})
+
+
+MEMBERS = {name: web(name) for name in ("m1", "m2", "s1", "s2")}
+LISTS = {"master_web_servers": php_list(["@m1"]), "slave_web_servers": php_list(["@s1", "@s2"])}
+PACK = replace(web("pack"), service_types={"http": "pack"}, members=MEMBERS, properties=LISTS)
+EXPORT = "(rw,sync,no_subtree_check,root_squash)"
+MOUNT = "rw,hard,noatime,nosuid,nodev,_netdev,nofail"
+
+
+def test_lines_for_exactly_these_hosts() -> None:
+    setup = nfs.nfs_setup(PACK, ["/var/aegir/platforms/d7"])
+    assert setup.exports() == [f"/var/aegir/platforms s1.test{EXPORT} s2.test{EXPORT}"]
+    assert setup.fstab() == [f"m1.test:/var/aegir/platforms /var/aegir/platforms nfs {MOUNT} 0 0"]
+
+
+def test_platforms_that_lie_elsewhere_are_shared_too() -> None:
+    roots = ["/srv/b/d8", "/srv/a", "/srv/a/d7", "/var/aegir/platforms", "/var/aegir/platforms2"]
+    assert nfs.nfs_setup(PACK, roots).folders == (
+        "/var/aegir/platforms",
+        "/srv/a",
+        "/srv/b/d8",
+        "/var/aegir/platforms2",
+    )
+
+
+def test_addresses_in_place_of_names() -> None:
+    members = MEMBERS | {"m1": web("m1", "fd00::1"), "s1": web("s1", "10.0.0.2")}
+    setup = nfs.nfs_setup(replace(PACK, members=members), [])
+    assert setup.fstab()[0].startswith("[fd00::1]:/var/aegir/platforms /")
+    assert "10.0.0.2(rw" in setup.exports()[0]
+
+
+def test_all_masters_export_and_the_first_is_mounted() -> None:
+    lists = LISTS | {"master_web_servers": php_list(["@m2", "@m1"])}
+    text = nfs.render(nfs.nfs_setup(replace(PACK, properties=lists), []))
+    assert text.count("exportfs -ra") == 2
+    assert "m2.test:/var/aegir/platforms /var/aegir/platforms nfs" in text
+    assert "m1.test:/var" not in text
+
+
+def test_a_slave_on_the_masters_machine_mounts_nothing() -> None:
+    setup = nfs.nfs_setup(replace(PACK, members=MEMBERS | {"s1": web("s1", "M1.test")}), [])
+    assert [slave.name for slave in setup.slaves] == ["s2"]
+
+
+@pytest.mark.parametrize(
+    ("pack", "error", "message"),
+    [
+        (replace(PACK, service_types={"http": "cluster"}), UsageError, "no pack but of the type cluster"),
+        (replace(PACK, service_types={}), UsageError, "no pack"),
+        (replace(PACK, properties=LISTS | {"slave_web_servers": {}}), UsageError, "no slaves"),
+        (replace(PACK, properties=LISTS | {"master_web_servers": {}}), ContextError, "no members"),
+        (replace(PACK, members=MEMBERS | {"m1": web("m1", "localhost")}), ContextError, "another machine on each"),
+        (replace(PACK, members=MEMBERS | {"s2": web("s2", "127.0.0.1")}), ContextError, "another machine on each"),
+        (replace(PACK, members=MEMBERS | {"s2": web("s2", "a(rw) *")}), ServiceError, "host name"),
+        (replace(PACK, aegir_root="/var/aegir\n*"), ServiceError, "path"),
+    ],
+)
+def test_what_cannot_be_set_up(pack: Server, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        nfs.nfs_setup(pack, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("/a b", r"/a\040b"),
+        ("/a\tb\n", r"/a\011b\012"),
+        ("/a\\b", r"/a\134b"),
+        ("/a#b", r"/a\043b"),
+        ("/é", r"/\303\251"),
+    ],
+)
+def test_words_of_fstab_and_exports(text: str, word: str) -> None:
+    assert nfs.octal_word(text) == word
+
+
+@pytest.mark.skipif(shutil.which("findmnt") is None, reason="findmnt is not installed")
+def test_mount_reads_the_lines_as_they_are_meant(tmp_path: Path) -> None:
+    folder = "/srv/a b"
+    setup = nfs.nfs_setup(PACK, [folder])
+    table = tmp_path / "fstab"
+    table.write_text("\n".join([*setup.fstab(), ""]))
+    argv = ["findmnt", "--tab-file", str(table), "--raw", "--noheadings", "--output", "SOURCE,TARGET,FSTYPE,OPTIONS"]
+    rows = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert rows[1] == rf"m1.test:/srv/a\x20b /srv/a\x20b nfs {MOUNT}"
+
+
+def test_the_text_is_a_script_that_may_run_twice(tmp_path: Path) -> None:
+    """Its lines for the tables, that is; packages, exportfs and mount want a machine of their own."""
+    text = nfs.render(nfs.nfs_setup(PACK, ["/srv/a b"]))
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+    lines = [line for line in text.splitlines() if line.startswith("grep ")]
+    script = "\n".join(lines).replace("/etc/", f"{tmp_path}/")
+    for name in ("exports", "fstab"):
+        (tmp_path / name).write_text("# mine\n")
+    for _ in range(2):
+        subprocess.run(["sh", "-eu"], input=script, text=True, check=True)
+    setup = nfs.nfs_setup(PACK, ["/srv/a b"])
+    assert (tmp_path / "exports").read_text().splitlines() == ["# mine", *setup.exports()]
+    assert (tmp_path / "fstab").read_text().splitlines() == ["# mine", *setup.fstab()]
