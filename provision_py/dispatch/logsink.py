@@ -11,14 +11,15 @@ from provision_py.tasklog import LogEntry
 
 
 class HostmasterSink:
-    """Writes each entry to the run's revision, on a connection of its own, so that a page can poll it at once.
+    """Writes each entry to the run's revision at once, so that a page can poll it.
 
+    ``db`` is a connection for this alone (``Database.sibling``); it is closed with the sink.
     Entries of type ``debug`` only with ``debug``: front ends of today show every type.
     """
 
     def __init__(self, db: Database, task: TaskRecord, *, debug: bool = False) -> None:
         self._debug = debug
-        self._db = db.sibling()
+        self._db = db
         self._writer = TaskLogWriter(self._db, task.vid, task.nid)
 
     def write(self, entry: LogEntry) -> None:

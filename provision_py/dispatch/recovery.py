@@ -109,7 +109,7 @@ def recover_tasks(session: Session, db: Database) -> list[TaskRecord]:
 
 def _finish_dead(session: Session, db: Database, task: TaskRecord, accepted: bool) -> None:
     if not accepted:
-        with HostmasterSink(db, task) as sink:
+        with HostmasterSink(db.sibling(), task) as sink:
             session.log.add_sink(sink)
             try:
                 owed = any(state.task == task.nid for state in open_journals(session.state / "journal"))

@@ -23,6 +23,7 @@ from provision_py.dispatch.recovery import recover_context
 from provision_py.errors import ProvisionError, TaskError
 from provision_py.hostmaster.connection import Database, LostError, UnreachableError
 from provision_py.hostmaster.context_options import CommandLine, command_line, context_options
+from provision_py.hostmaster.features import load_features
 from provision_py.hostmaster.locks import Heartbeat, was_accepted
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
@@ -57,11 +58,14 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
     wrong afterwards ends in the task's log and status.
     """
     _check_queued(session, db, nid)
-    with Heartbeat(db, nid) as heartbeat:
-        task = claim_task(db, nid, now=int(time.time()), force=force)
+    # What needs no claim comes before it: from then on people see the task running and wait for its log.
+    features = load_features(db)
+    with Heartbeat(db, nid) as heartbeat, db.sibling() as log_db:
+        log_db.connect()
+        task = claim_task(db, nid, now=int(time.time()), force=force, features=features)
         started = time.monotonic()
         try:
-            stopped = _run_and_log(session, db, task, heartbeat, started)
+            stopped = _run_and_log(session, db, log_db, task, heartbeat, started)
             # The status follows from the log, so every row of it must be there.
             status = patiently(lambda: finish(db, task))
         except BaseException:
@@ -73,9 +77,9 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
 
 
 def _run_and_log(
-    session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float
+    session: Session, db: Database, log_db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float
 ) -> Stopped | None:
-    with HostmasterSink(db, task, debug=session.flag("debug", False)) as sink:
+    with HostmasterSink(log_db, task, debug=session.flag("debug", False)) as sink:
         session.log.add_sink(sink)
         try:
             stopped = _run_claimed(session, db, task, heartbeat, started)

@@ -142,7 +142,9 @@ def create_task(
     return db.together(create)
 
 
-def claim_task(db: Database, nid: int, *, now: int, force: bool = False) -> TaskRecord:
+def claim_task(
+    db: Database, nid: int, *, now: int, force: bool = False, features: Features | None = None
+) -> TaskRecord:
     """Take a queued task for a run: a new revision with status *processing*.
 
     Of any number of runners exactly one gets it; the others get TaskError (HOSTING_TASK_RUNNING or
@@ -160,9 +162,9 @@ def claim_task(db: Database, nid: int, *, now: int, force: bool = False) -> Task
         vid = new_revision(db, node, now)
         _insert_task(db, nid, vid, former.task_type, former.rid, PROCESSING, now, former.delta)
         _insert_arguments(db, nid, vid, former.arguments)
-        features = load_features(db)
-        _retitle(db, node, former, features)
-        rewrite_access(db, nid, features)
+        known = features or load_features(db)
+        _retitle(db, node, former, known)
+        rewrite_access(db, nid, known)
         return load_task(db, nid)
 
     try:
