@@ -82,8 +82,7 @@ def run(
             where=f"{where}: {command}",
             hint="Install the program or correct its path",
         ) from error
-    with process:
-        stdout, stderr, in_time = _communicate(process, stdin, timeout, on_line)
+    stdout, stderr, in_time = _communicate(process, stdin, timeout, on_line)
     if not in_time:
         raise ProcessError(
             f"{argv[0]} did not end within {timeout:g} seconds and was stopped",
@@ -125,6 +124,11 @@ def _communicate(
     broken: list[Exception] = []
 
     def drain(stream: IO[bytes], into: list[str]) -> None:
+        # Closed here and not by the caller, who would have to wait until a daemon lets go of the other end.
+        with stream:
+            read(stream, into)
+
+    def read(stream: IO[bytes], into: list[str]) -> None:
         for raw in stream:
             line = raw.decode(errors="backslashreplace")
             into.append(line)

@@ -155,3 +155,12 @@ def test_locks_exclude_name_their_holder_and_let_readers_in(tmp_path: Path) -> N
     with FileLock(path, shared=True), FileLock(path, shared=True, timeout=0), pytest.raises(LockedError):
         FileLock(path, timeout=0).acquire()
     FileLock(path, timeout=0).acquire()
+
+
+def test_a_daemon_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = HOST.run(["sh", "-c", f"(sleep 20; touch {tmp_path}/late) & echo $!; echo done"])
+    assert time.monotonic() - started < 10
+    daemon, said = done.stdout.split()
+    assert said == "done"
+    os.kill(int(daemon), 9)
