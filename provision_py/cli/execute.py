@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from provision_py.cli import formats, render
-from provision_py.cli.arguments import CommandLine, parse
+from provision_py.cli.arguments import FORMATS, CommandLine, parse
 from provision_py.cli.main import FAILED, OK, USAGE
 from provision_py.commands.identity import check_user
 from provision_py.commands.registry import AS_ARGUMENT, IGNORED, NEEDED, Command, Registry, similar
@@ -79,6 +79,7 @@ def _run(line: CommandLine) -> int:
     command = Registry(plugins=_plugins).find(line.command)
     arguments = _arguments(command, line)
     _check_options(command, line)
+    _check_format(command, line.format)
     if command.context == NEEDED and line.context is None:
         raise UsageError(
             f"{command.name} needs a context",
@@ -104,7 +105,17 @@ def _call(command: Command, line: CommandLine, arguments: Sequence[str], sinks: 
 
     options: dict[str, PhpValue] = dict(line.options)
     switches: dict[str, PhpValue] = {"debug": True} if "debug" in line.switches else {}
-    session = new_session(drush_dir(line), _plugins(), sinks=sinks, options=options | switches)
+    with new_session(drush_dir(line), _plugins(), sinks=sinks, options=options | switches) as session:
+        return _call_in(session, command, line, arguments, options)
+
+
+def _call_in(
+    session: Session,
+    command: Command,
+    line: CommandLine,
+    arguments: Sequence[str],
+    options: dict[str, PhpValue],
+) -> object:
     if command.checks_user:
         from provision_py.contexts.store import current_user
 
@@ -165,6 +176,15 @@ def _check_options(command: Command, line: CommandLine) -> None:
             raise UsageError(f"--{name} needs a value", hint=f"Write --{name}={option.value}")
 
 
+def _check_format(command: Command, name: str | None) -> None:
+    if name is not None and name not in FORMATS + command.formats:
+        raise UsageError(
+            f"{command.name} has no format {name}",
+            where=f"--format={name}",
+            hint=f"Formats are {', '.join(FORMATS + command.formats)}",
+        )
+
+
 def _script_user(session: Session, options: dict[str, PhpValue]) -> str | None:
     """The user that everything belongs to; of a first master, the one that is being stored."""
     if session.store.exists("server_master"):
@@ -194,7 +214,7 @@ def _guarded(session: Session, command: Command, context: Context | None) -> Ite
         yield
         return
     from provision_py.dispatch import contextlocks, recovery
-    from provision_py.dispatch.workers import Stopped, stopping_on_signals
+    from provision_py.system.stopping import Stopped, stopping_on_signals
 
     with ExitStack() as stack:
         try:
@@ -203,6 +223,7 @@ def _guarded(session: Session, command: Command, context: Context | None) -> Ite
                 recovery.recover_commands(session, None)
                 locks = contextlocks.locks_for(context)
                 stack.enter_context(contextlocks.hold(session.state / "locks", locks, timeout=LOCK_TIMEOUT))
+                recovery.recover_context(session, None, context)
                 stack.enter_context(session.journaled(command.name, context.name))
             yield
         except Stopped as stopped:
@@ -232,7 +253,7 @@ def _print_shown(shown: object, format_name: str) -> None:
     from provision_py.commands.results import Shown
 
     assert isinstance(shown, Shown)  # noqa: S101 (the caller asks)
-    own = {"php": shown.as_php, "table": shown.as_table}.get(format_name)
+    own = {"php": shown.as_php, "table": shown.as_table, **shown.others}.get(format_name)
     sys.stdout.write(own() if own else formats.render(shown.data, format_name))
 
 
