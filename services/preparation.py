@@ -78,7 +78,8 @@ class Include:
 class Preparation:
     """What should be true on a machine. ``uid`` and ``gid`` are the hub's, for a new account where they are free.
 
-    ``sudo`` holds the commands that the account may run as root, each exactly so.
+    ``sudo`` holds the commands that the account may run as root, each exactly so. ``is_hub``: it is the machine we
+    run on, which needs no key.
     """
 
     server: str
@@ -93,6 +94,7 @@ class Preparation:
     keys: tuple[str, ...]
     uid: int | None = None
     gid: int | None = None
+    is_hub: bool = False
 
     @property
     def sudoers_file(self) -> str:
@@ -107,7 +109,13 @@ class Preparation:
 
 
 def preparation(
-    server: Server, http: HttpService, keys: Sequence[str] = (), *, uid: int | None = None, gid: int | None = None
+    server: Server,
+    http: HttpService,
+    keys: Sequence[str] = (),
+    *,
+    uid: int | None = None,
+    gid: int | None = None,
+    is_hub: bool = False,
 ) -> Preparation:
     """What the machine of a web server needs. ``keys`` are public keys of the hub's user.
 
@@ -133,6 +141,7 @@ def preparation(
         keys=tuple(public_key(key) for key in keys),
         uid=uid,
         gid=gid,
+        is_hub=is_hub,
     )
 
 

@@ -58,9 +58,10 @@ def wanted_of(session: Session, server: Server, key_file: str = "") -> Preparati
     keys = _keys(session, key_file) if key_file or not local else ()
     try:
         account = pwd.getpwnam(session.master.script_user)
+        uid, gid = account.pw_uid or None, account.pw_gid or None
     except KeyError:
-        return preparation(server, session.http(server), keys)
-    return preparation(server, session.http(server), keys, uid=account.pw_uid or None, gid=account.pw_gid or None)
+        uid = gid = None
+    return preparation(server, session.http(server), keys, uid=uid, gid=gid, is_hub=local)
 
 
 def check(host: Host, wanted: Preparation, *, as_root: bool = False) -> list[Finding]:

@@ -41,7 +41,7 @@ def web(command: str = APACHE, **fields: object) -> Server:
 
 def wanted(kind: type[HttpService] = HttpApache, command: str = APACHE, **options: int) -> Preparation:
     server = web(command)
-    return preparation(server, kind(server), [KEY], **options)
+    return preparation(server, kind(server), [KEY], **options)  # type: ignore[arg-type]
 
 
 WANTED = [
@@ -50,6 +50,7 @@ WANTED = [
     wanted(HttpNginx, "sudo /etc/init.d/nginx reload"),
     wanted(HttpNginxSsl, "sudo -n /usr/sbin/nginx -s reload"),
     replace(wanted(), keys=(), sudo=()),
+    replace(wanted(), keys=(), is_hub=True),
 ]
 
 
@@ -103,7 +104,7 @@ def test_a_line_break_makes_no_second_rule() -> None:
 
 
 @pytest.mark.skipif(shutil.which("visudo", path="/usr/sbin:/usr/bin") is None, reason="sudo is not installed")
-@pytest.mark.parametrize("one", [*WANTED[:-1], wanted(command="sudo /bin/x 'a b' 'c,d' '*' '#1' 'e=f:g!'")])
+@pytest.mark.parametrize("one", [*WANTED[:4], wanted(command="sudo /bin/x 'a b' 'c,d' '*' '#1' 'e=f:g!'")])
 def test_sudo_accepts_the_rules(one: Preparation, tmp_path: Path) -> None:
     file = tmp_path / "rules"
     file.write_text(f"{one.sudoers}\n")
