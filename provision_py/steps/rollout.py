@@ -57,6 +57,7 @@ class Rollout:
                 self._phase(world, _write, "did not take its files")
                 self._phase(world, _test, "rejects its configuration")
             except ServiceError:
+                # What cannot be put back now, undoing the step tells and tries again.
                 _put_back(world, record["members"])
                 raise
             note({"reloaded": True})
@@ -71,14 +72,16 @@ class Rollout:
 def undo_rollout(world: World, record: Mapping[str, Any]) -> None:
     members = record["members"]
     with _locked(world, [member["server"] for member in members]):
-        _put_back(world, members)
+        restored, missing = _put_back(world, members)
         if record.get("reloaded"):
-            loading = [member for member in members if member["reload"]]
+            # Also when others are out of reach: who has its former files should serve by them.
+            loading = [member for member in restored if member["reload"]]
             _, failures = fanout.each(loading, lambda member: _load_again(world, member))
             for failure in failures:
                 # Its files are as they were, and the rest has still to be undone.
                 told = f"@{failure.item['server']} did not load its former configuration: {failure.error}"
                 world.log.warning(told, code=failure.error.code)
+        _raise_for(missing, "did not take its former files back", lambda member: str(member["server"]))
 
 
 def _recorded(world: World, member: Member, vault: Path) -> Record:
@@ -91,14 +94,18 @@ def _recorded(world: World, member: Member, vault: Path) -> Record:
     }
 
 
-def _put_back(world: World, members: Sequence[Mapping[str, Any]]) -> None:
+def _put_back(
+    world: World, members: Sequence[Mapping[str, Any]]
+) -> tuple[list[Mapping[str, Any]], list[fanout.Failure[Mapping[str, Any]]]]:
+    """The members that have their former files again, and those that have not."""
+
     def put_back(member: Mapping[str, Any]) -> None:
         host = world.host(member["server"])
         for former in reversed(member["former"]):
             restore(host, former)
 
-    _, failures = fanout.each(members, put_back)
-    _raise_for(failures, "did not take its former files back", lambda member: str(member["server"]))
+    done, failures = fanout.each(members, put_back)
+    return [member for member, _ in done], failures
 
 
 def _write(world: World, member: Member, description: str) -> None:
