@@ -64,9 +64,11 @@ class SyncTree:
 @undoes("sync")
 def undo_sync(world: World, record: Mapping[str, Any]) -> None:
     hosts = remote_hosts(world, record["new"])
-    _everywhere(
-        hosts, lambda server: transfer.remove(hosts[server], record["path"], record["roots"]), "was not cleaned up"
-    )
+
+    def remove(server: str) -> None:
+        transfer.remove(hosts[server], record["path"], record["roots"], ours=True)
+
+    _everywhere(hosts, remove, "was not cleaned up")
 
 
 @dataclass(frozen=True)

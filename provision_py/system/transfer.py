@@ -106,13 +106,15 @@ def _is_inside(path: str, roots: Sequence[str]) -> bool:
     return any(root != "/" and (path == root or path.startswith(f"{root}/")) for root in roots)
 
 
-def remove(host: Host, path: str, roots: Sequence[str]) -> bool:
-    """Remove a folder or file below a root, never a root itself or a folder that holds one. True when it was there.
+def remove(host: Host, path: str, roots: Sequence[str], *, ours: bool = False) -> bool:
+    """Remove a folder or file below a root, never a folder that holds one. True when it was there.
 
+    A root itself is removed only when it is ``ours``: made by the very command that removes it.
     Raises HostError (PROVISION_SYNC_OUTSIDE for what may not be removed).
     """
     clean = check_target(host, path, roots)
-    if any(f"{root.rstrip('/')}/".startswith(f"{clean}/") for root in roots):
+    tops = [root.rstrip("/") for root in roots]
+    if any(top.startswith(f"{clean}/") or (top == clean and not ours) for top in tops):
         raise rsync.outside(path, roots, why="holds all of")
     state = host.stat(clean)
     if state is None:
