@@ -358,7 +358,7 @@ def parse_client_host(answer: str, where: str) -> str:
     raise DatabaseError(
         f"The database server's answer names no client host: {answer[:200]}",
         where=where,
-        hint="Set db_grant_hosts of the database server",
+        hint="Let that machine reach the database server, or set db_grant_hosts of the database server",
     )
 
 
