@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from farm_system import HOSTS, Farm, clustered, farm_on
 
 from provision_py.sandbox.base import reap_abandoned
 from provision_py.sandbox.lab.host import LabHost
@@ -62,3 +63,12 @@ def lab_of() -> Iterator[Callable[..., Lab]]:
 @pytest.fixture
 def hub(lab: Lab) -> LabHost:
     return lab.hub
+
+
+@pytest.fixture(scope="session")
+def farm() -> Iterator[Farm]:
+    """A hosting system on a lab of its own, with a cluster of ``web1`` and ``web2`` that serves ``one.test``."""
+    with lab_or_skip():
+        running = Lab.start(HOSTS)
+    with running, farm_on(running) as hosting:
+        yield clustered(hosting)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from provision_py.sandbox.lab.host import LabHost
-from provision_py.sandbox.lab.hosting import LabHosting
+from provision_py.sandbox.lab.hosting import INSERT_CLUSTER_MEMBER, LabHosting
 from provision_py.sandbox.lab.hostspec import HostSpec
 from provision_py.sandbox.lab.lab import Lab
 from provision_py.sandbox.platforms import make_platform
@@ -38,11 +41,17 @@ class Ran:
 
 @dataclass
 class Farm:
-    """A hosting system whose members have nodes; ``servers`` holds their node ids by the name of the host."""
+    """A hosting system whose members have nodes; ``servers`` holds their node ids by the name of the host.
+
+    ``cluster``, ``platform_nid`` and ``one`` are what :func:`clustered` made.
+    """
 
     lab: Lab
     hosting: LabHosting
     servers: dict[str, int] = field(default_factory=dict)
+    cluster: int = 0
+    platform_nid: int = 0
+    one: int = 0
 
     @property
     def hub(self) -> LabHost:
@@ -54,8 +63,23 @@ class Farm:
         """Nodes of members, verified."""
         for name in names:
             self.servers[name] = self.hosting.add_web_server(self.lab[name])
-            self.verified(self.servers[name])
-        return [self.servers[name] for name in names]
+        found = [self.servers[name] for name in names]
+        self.all_verified(*found)
+        return found
+
+    def all_verified(self, *nids: int) -> None:
+        """Like :meth:`verified` of several objects, side by side."""
+        tasks = [self.queued(nid, "verify") or self.queue(nid) for nid in nids]
+        for task in tasks:
+            ran = self.run(task)
+            assert ran.status == SUCCESS, ran.log
+
+    def join(self, cluster: int, *names: str) -> None:
+        """Save a cluster's form with more members."""
+        db = self.hosting.front_end.db
+        vid = db.value("SELECT vid FROM {node} WHERE nid = %s", (cluster,))
+        for name in names:
+            db.insert(INSERT_CLUSTER_MEMBER, {"nid": cluster, "vid": vid, "member": self.servers[name]})
 
     def verified(self, nid: int) -> Ran:
         """Run the newest queued verify of an object, or a new one; it has to succeed."""
@@ -108,11 +132,44 @@ class Farm:
 
     def run(self, task: int) -> Ran:
         """Let the dispatcher run what is queued up to and with this task."""
+        said = ""
         for _ in range(4):
-            done = self.hosting.dispatch()
             if self.status(task) not in (0, -1):
                 return self.ran(task)
-        raise AssertionError(f"task {task} was not run: {done.stdout}{done.stderr}")
+            done = self.hosting.dispatch()
+            said = done.stdout + done.stderr
+        assert self.status(task) not in (0, -1), f"task {task} was not run: {said}"
+        return self.ran(task)
+
+    @contextmanager
+    def dispatching(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The dispatcher as a process on the hub, which is to end by itself or by :meth:`kill_runners`."""
+        argv = [sys.executable, "-m", "provision_py.cli.main", "hosting-dispatch", "--force"]
+        quiet = subprocess.DEVNULL
+        with self.hub.popen(argv, user="aegir", cwd="/var/aegir", stdin=quiet, stdout=quiet, stderr=quiet) as process:
+            try:
+                yield process
+            except BaseException:
+                self.kill_runners()
+                raise
+
+    def kill_runners(self) -> None:
+        """Kill the dispatcher and its workers; other hosts' processes are in process tables of their own."""
+        self.hub.sh(
+            "for process in /proc/[0-9]*; do"
+            ' if tr "\\0" " " <"$process/cmdline" 2>/dev/null | grep -q "[h]osting-dispatch --force"; then'
+            ' kill -9 "${process#/proc/}"; fi; done'
+        )
+
+    def newest(self, nid: int, task_type: str) -> int:
+        """The newest task of a type on an object."""
+        value = self.hosting.front_end.db.value(
+            "SELECT MAX(n.nid) FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid"
+            " WHERE t.rid = %s AND t.task_type = %s",
+            (nid, task_type),
+        )
+        assert value is not None
+        return int(value)
 
     def ran(self, task: int) -> Ran:
         rows = self.hosting.front_end.db.rows(
@@ -154,9 +211,7 @@ class Farm:
         for host in hosts:
             answer = self.fetch_until(404, host, uri)
             assert answer.status == 404, f"{host} answers {answer.status} for {uri}"
-            found = self.lab[host].sh(
-                'find /var/aegir/config /var/aegir/platforms -name "$1*" 2>/dev/null || :', uri
-            )
+            found = self.lab[host].sh('find /var/aegir/config /var/aegir/platforms -name "$1*" 2>/dev/null || :', uri)
             assert found == "", f"{host} still has {found}"
 
     def grants(self, site: int) -> set[str]:
@@ -177,6 +232,16 @@ class Farm:
         lines = self.lab[host].sh(script, folder).splitlines()
         return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
 
+    def code(self, host: str, platform: str) -> dict[str, str]:
+        """:meth:`files` of a platform and its sites, without what Drupal ships beside its sites."""
+        found = self.files(host, f"{PLATFORMS}/{platform}")
+        return {path: digest for path, digest in found.items() if not re.search(r"sites/(default/|dev)", path)}
+
+    def databases(self) -> set[str]:
+        """Databases and accounts."""
+        accounts = self.lab.database.query("SELECT User, Host FROM mysql.user")
+        return {*self.lab.database.databases(), *(f"{row[0]}@{row[1]}" for row in accounts)}
+
     def journals(self) -> list[str]:
         """Commands that are still to be undone."""
         return self.hub.sh("ls /var/aegir/.provision-py/journal 2>/dev/null || :").split()
@@ -194,8 +259,7 @@ def farm_on(lab: Lab) -> Iterator[Farm]:
     hosting = LabHosting.install(lab)
     try:
         farm = Farm(lab, hosting)
-        for nid in (hosting.front_end.web_server, hosting.front_end.db_server):
-            farm.verified(nid)
+        farm.all_verified(hosting.front_end.web_server, hosting.front_end.db_server)
         yield farm
     finally:
         hosting.close()
@@ -211,5 +275,11 @@ def mentions(log: str, *words: str) -> None:
         assert word in log, f"{word!r} is not in the log:\n{log}"
 
 
-def members(*names: str) -> Sequence[str]:
-    return names
+def clustered(farm: Farm) -> Farm:
+    """With three members, a cluster of the first two, and a site on it."""
+    servers = farm.add_servers("web1", "web2", "web3")
+    farm.cluster = farm.hosting.add_cluster("cluster", servers[:2])
+    farm.verified(farm.cluster)
+    farm.platform_nid = farm.platform("shared", farm.cluster)
+    farm.one = farm.site("one.test", farm.platform_nid)
+    return farm

@@ -1,0 +1,117 @@
+"""Clusters and single remote servers, from the forms of the front end to pages from every member."""
+
+from __future__ import annotations
+
+from farm_system import ERROR, PLATFORMS, SUCCESS, Farm, mentions, site_folder
+
+from provision_py.sandbox.frontend import ServiceForm
+
+ALL = ("web1", "web2")
+
+
+def test_every_member_has_and_serves_the_site(farm: Farm) -> None:
+    farm.serves("one.test", *ALL)
+    on_hub = farm.code("hub", "shared")
+    assert len(on_hub) > 40
+    for host in ALL:
+        assert farm.code(host, "shared") == on_hub
+        settings = f"{site_folder('shared', 'one.test')}/settings.php"
+        assert farm.lab[host].run(["stat", "--format=%a %U %G", settings]).stdout == "440 aegir www-data\n"
+    assert sorted(farm.hub.run(["find", "/var/aegir/config", "-name", "one.test"]).stdout.splitlines()) == [
+        "/var/aegir/config/server_web1labtest/apache/vhost.d/one.test",
+        "/var/aegir/config/server_web2labtest/nginx/vhost.d/one.test",
+    ]
+    assert farm.fetch("hub", "one.test").status == 404
+
+
+def test_every_member_and_the_hub_may_use_the_database(farm: Farm) -> None:
+    assert farm.grants(farm.one) == {"hub.lab.test", "web1.lab.test", "web2.lab.test"}
+
+
+def test_what_only_a_member_has_survives_and_what_the_hub_has_arrives(farm: Farm) -> None:
+    folder = site_folder("shared", "one.test")
+    farm.lab.web1.write(f"{folder}/files/uploaded.txt", "from a visitor", user="www-data")
+    farm.lab.web2.write(f"{folder}/private/files/secret.txt", "for members", user="www-data")
+    farm.hub.write(f"{folder}/files/new.txt", "from the hub", user="aegir")
+    farm.hub.write(f"{folder}/modules/late.inc", "<?php", user="aegir")
+    ran = farm.verify(farm.one)
+    assert ran.status == SUCCESS, ran.log
+    assert farm.fetch("web1", "one.test", "/sites/one.test/files/uploaded.txt").text == "from a visitor"
+    assert farm.lab.web2.read(f"{folder}/private/files/secret.txt") == "for members"
+    for host in ALL:
+        assert farm.fetch(host, "one.test", "/sites/one.test/files/new.txt").text == "from the hub"
+        assert farm.lab[host].exists(f"{folder}/modules/late.inc")
+    # What is code goes when the hub's goes.
+    farm.hub.run(["rm", f"{folder}/modules/late.inc"])
+    ran = farm.verify(farm.one)
+    assert ran.status == SUCCESS, ran.log
+    for host in ALL:
+        assert not farm.lab[host].exists(f"{folder}/modules/late.inc")
+    assert farm.lab.web1.exists(f"{folder}/files/uploaded.txt")
+
+
+def test_a_command_connects_to_a_member_twice_at_most(farm: Farm) -> None:
+    before = {host: farm.lab[host].ssh_logins() for host in ALL}
+    ran = farm.verify(farm.one)
+    assert ran.status == SUCCESS, ran.log
+    for host in ALL:
+        assert farm.lab[host].ssh_logins() - before[host] <= 2
+
+
+def test_a_composer_layout_arrives_with_what_is_beside_the_docroot(farm: Farm) -> None:
+    platform = farm.platform("composer", farm.cluster, docroot="web")
+    site = farm.site("composed.test", platform)
+    farm.serves("composed.test", *ALL)
+    on_hub = farm.code("hub", "composer")
+    assert "./vendor/autoload.php" in on_hub
+    for host in ALL:
+        assert farm.code(host, "composer") == on_hub
+    ran = farm.verify(platform)
+    assert ran.status == SUCCESS, ran.log
+    farm.serves("composed.test", *ALL)
+    assert farm.verify(site).status == SUCCESS
+
+
+def test_a_single_remote_server(farm: Farm) -> None:
+    platform = farm.platform("single", farm.servers["web3"], major=7)
+    site = farm.site("single.test", platform)
+    farm.serves("single.test", "web3")
+    assert farm.grants(site) == {"hub.lab.test", "web3.lab.test"}
+    assert not farm.lab.web1.exists(f"{PLATFORMS}/single")
+    assert farm.fetch_until(404, "web1", "single.test").status == 404
+    # An upload stays where it was made.
+    folder = site_folder("single", "single.test")
+    farm.lab.web3.write(f"{folder}/files/uploaded.txt", "from a visitor", user="www-data")
+    ran = farm.verify(site)
+    assert ran.status == SUCCESS, ran.log
+    assert farm.fetch("web3", "single.test", "/sites/single.test/files/uploaded.txt").text == "from a visitor"
+
+
+def test_the_hub_may_be_a_member_and_others_may_join(farm: Farm) -> None:
+    front = farm.hosting.front_end
+    cluster = farm.hosting.add_cluster("growing", [front.web_server])
+    farm.verified(cluster)
+    platform = farm.platform("growing", cluster)
+    site = farm.site("growing.test", platform)
+    farm.serves("growing.test", "hub")
+    assert farm.grants(site) == {"hub.lab.test"}
+    farm.join(cluster, "web2")
+    for nid in (cluster, platform, site):
+        ran = farm.verify(nid)
+        assert ran.status == SUCCESS, ran.log
+    farm.serves("growing.test", "hub", "web2")
+    assert farm.grants(site) == {"hub.lab.test", "web2.lab.test"}
+
+
+def test_a_database_server_called_localhost_is_no_use_to_other_machines(farm: Farm) -> None:
+    database = farm.lab.database
+    form = ServiceForm("db", "mysql", database.port, user=database.user, password=database.password)
+    front = farm.hosting.front_end
+    local = front.add_server("localhost", [form])
+    ran = farm.run(farm.queued(local, "verify") or 0)
+    assert ran.status == ERROR, "nothing listens on the hub"
+    site = front.add_site("local.test", farm.platform_nid, local)
+    ran = farm.install(site)
+    assert ran.status == ERROR
+    mentions(ran.log, "PROVISION_DB_HOST_LOCAL", "local.test")
+    farm.refuses("local.test", *ALL)
