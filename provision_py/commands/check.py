@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from provision_py.commands.checkresults import FAILED, OK, CheckResult, MemberResult, write_result
 from provision_py.commands.results import Shown
 from provision_py.commands.session import Session
 from provision_py.commands.sitestate import SiteState
@@ -67,6 +68,7 @@ def run(
     if not isinstance(context, Site):
         raise UsageError("Name the site to check", hint="provision-py @site check")
     states = check_site(session, context)
+    write_result(session.state, context.name, _result(states))
     data: PhpValue = php_list(
         {
             "server": state.server,
@@ -79,6 +81,13 @@ def run(
     )
     failed = any(state.problems for state in states)
     return Shown(data, as_table=lambda: _table(states), status=1 if failed else 0)
+
+
+def _result(states: Sequence[MemberState]) -> CheckResult:
+    members = {one.server: MemberResult(FAILED if one.problems else OK, "; ".join(one.problems)) for one in states}
+    failed = [one.server for one in states if one.problems]
+    message = f"wrong on {', '.join(failed)}" if failed else ""
+    return CheckResult(FAILED if failed else OK, int(time.time()), message, members)
 
 
 def check_site(session: Session, site: Site) -> list[MemberState]:

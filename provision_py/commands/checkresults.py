@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from provision_py.system.local import LocalHost
+
 FOLDER = "checks"
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
@@ -74,3 +76,18 @@ def _mapping(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ValueError("no mapping")
     return value
+
+
+def encode(result: CheckResult) -> str:
+    """The text that :func:`decode` reads."""
+    members = {name: {"state": one.state, "message": one.message} for name, one in result.members.items()}
+    record = {"time": result.time, "state": result.state, "message": result.message, "members": members}
+    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+
+
+def write_result(state_folder: Path, context: str, result: CheckResult) -> None:
+    """Keep the result of a check in place of the former one. Raises HostError."""
+    folder = state_folder / FOLDER
+    host = LocalHost()
+    host.mkdir(str(folder), mode=0o700)
+    host.write(str(folder / f"{context}.json"), encode(result).encode(), mode=0o600)

@@ -12,6 +12,8 @@ import pytest
 from hosting_system import Hosting
 
 from provision_py.commands.check import check_site
+from provision_py.commands.check import run as run_check
+from provision_py.commands.checkresults import read_results
 from provision_py.commands.sitenamesstep import SetSiteNames
 from provision_py.dispatch.commands import hosting_task
 from provision_py.errors import TaskError
@@ -266,6 +268,8 @@ def test_check_says_what_is_wrong_with_a_served_site(hosting: Hosting) -> None:
     (state,) = check_site(session, site)
     assert (state.problems, state.server) == ((), "server_master")
     assert state.title
+    run_check(session, site, [], {})
+    assert read_results(session.state)[0]["one.example.test"].state == "ok"
     options = read_drushrc(folder / "drushrc.php")
     hosting.database.query("ALTER USER %s@%s IDENTIFIED BY 'another'", (options["db_user"], "localhost"))
     (state,) = check_site(session, site)
