@@ -13,9 +13,11 @@ def is_local(host: str) -> bool:
     """Whether a host name is this machine: by name, or because its address is one of ours.
 
     Other addresses of the loopback network (127.0.0.2 …) count as other machines, as they do for the original.
+    Our own full name is not asked for: that takes two more questions to the name service, seconds each where it is
+    slow, and the name leads to one of our addresses anyway.
     """
     name = host.lower().rstrip(".")
-    if name in {"", "localhost", "127.0.0.1", "::1", socket.gethostname().lower(), socket.getfqdn().lower()}:
+    if name in {"", "localhost", "127.0.0.1", "::1", socket.gethostname().lower()}:
         return True
     return any(_is_ours(family, address) for family, address in _resolve(name))
 
