@@ -15,7 +15,7 @@ from provision_py.contexts.model import Platform, Server, Site
 from provision_py.drupal.codebase import vendor_folder
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.errors import ContextError
-from provision_py.steps.sync import SyncTree
+from provision_py.steps.sync import SyncBack, SyncTree
 from provision_py.system import fanout
 from provision_py.system.host import Host
 from provision_py.system.rsync import SyncOptions, Tree, Uploads
@@ -108,6 +108,15 @@ def _push_code(session: Session, platform: Platform, code: CodeBase, servers: li
             trees.append(Tree(path))
     for tree in trees:
         session.run(SyncTree(servers, tree, roots, _options(session)))
+
+
+def keep_site(session: Session, site: Site, code: CodeBase) -> None:
+    """Should the command fail, its servers get the site's files as they were. To be called before any change."""
+    servers = _code_servers(session, site.web_server)
+    if servers:
+        path = f"{code.docroot}/sites/{site.uri}"
+        roots = (site.master.aegir_root, _base(code))
+        session.run(SyncBack(servers, Tree(path, sites=(path,)), roots, _options(session)))
 
 
 def push_site(session: Session, site: Site, code: CodeBase, *, new: bool = False) -> None:

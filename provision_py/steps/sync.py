@@ -72,6 +72,51 @@ def undo_sync(world: World, record: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
+class SyncBack:
+    """Changes nothing. Undo makes the tree on other servers what it is here by then, uploads left alone.
+
+    To be the first step of a command that changes the tree here and syncs it: what the steps after it have changed
+    here is undone before, so the servers get the former state back. Servers that did not have the tree get nothing.
+    """
+
+    servers: Sequence[str]
+    tree: Tree
+    roots: Sequence[str]
+    options: SyncOptions = field(default_factory=SyncOptions)
+    description: str = "Remember which web servers have the files"
+    kind: str = "sync_back"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        hosts = remote_hosts(world, self.servers)
+        found = _everywhere(
+            hosts,
+            lambda server: hosts[server].stat(self.tree.path),
+            "cannot be asked, so nothing was changed anywhere",
+        )
+        having = [server for server, state in found if state is not None]
+        return {
+            "tree": asdict(self.tree), "roots": list(self.roots), "options": asdict(self.options), "having": having,
+        }  # fmt: skip
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        """Nothing: the steps that follow do the work."""
+
+
+@undoes("sync_back")
+def undo_sync_back(world: World, record: Mapping[str, Any]) -> None:
+    tree = _tree(record["tree"])
+    if not os.path.lexists(tree.path):
+        return
+    options = SyncOptions(**{name: tuple(value) for name, value in record["options"].items()})
+    hosts = remote_hosts(world, record["having"])
+    _everywhere(
+        hosts,
+        lambda server: transfer.push(hosts[server], tree, record["roots"], options),
+        "did not get its former files back",
+    )
+
+
+@dataclass(frozen=True)
 class FetchTree:
     """Bring here what other servers have at ``path`` and is missing or older here, one server after another.
 
@@ -135,8 +180,7 @@ class RemoveRemoteTree:
 
 @undoes("remove_remote")
 def undo_remove_remote(world: World, record: Mapping[str, Any]) -> None:
-    saved = record["tree"]
-    tree = Tree(**(saved | {"sites": tuple(saved["sites"]), "exclude": tuple(saved["exclude"])}))
+    tree = _tree(record["tree"])
     if not os.path.lexists(tree.path):
         return
     hosts = remote_hosts(world, record["existed"])
@@ -145,6 +189,10 @@ def undo_remove_remote(world: World, record: Mapping[str, Any]) -> None:
         lambda server: transfer.push(hosts[server], tree, record["roots"], uploads=Uploads.MERGE),
         "did not get its files back",
     )
+
+
+def _tree(saved: Mapping[str, Any]) -> Tree:
+    return Tree(**{**saved, "sites": tuple(saved["sites"]), "exclude": tuple(saved["exclude"])})
 
 
 def remote_hosts(world: World, servers: Sequence[str]) -> dict[str, SshHost]:
