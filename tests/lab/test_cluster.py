@@ -1,10 +1,8 @@
-"""Clusters and single remote servers, from the forms of the front end to pages from every member."""
+"""Clusters, from the forms of the front end to pages from every member."""
 
 from __future__ import annotations
 
-from farm_system import ERROR, PLATFORMS, SUCCESS, Farm, mentions, site_folder
-
-from provision_py.sandbox.frontend import ServiceForm
+from farm_system import SUCCESS, Farm, site_folder
 
 ALL = ("web1", "web2")
 
@@ -72,21 +70,6 @@ def test_a_composer_layout_arrives_with_what_is_beside_the_docroot(farm: Farm) -
     assert farm.verify(site).status == SUCCESS
 
 
-def test_a_single_remote_server(farm: Farm) -> None:
-    platform = farm.platform("single", farm.servers["web3"], major=7)
-    site = farm.site("single.test", platform)
-    farm.serves("single.test", "web3")
-    assert farm.grants(site) == {"hub.lab.test", "web3.lab.test"}
-    assert not farm.lab.web1.exists(f"{PLATFORMS}/single")
-    assert farm.fetch_until(404, "web1", "single.test").status == 404
-    # An upload stays where it was made.
-    folder = site_folder("single", "single.test")
-    farm.lab.web3.write(f"{folder}/files/uploaded.txt", "from a visitor", user="www-data")
-    ran = farm.verify(site)
-    assert ran.status == SUCCESS, ran.log
-    assert farm.fetch("web3", "single.test", "/sites/single.test/files/uploaded.txt").text == "from a visitor"
-
-
 def test_the_hub_may_be_a_member_and_others_may_join(farm: Farm) -> None:
     front = farm.hosting.front_end
     cluster = farm.hosting.add_cluster("growing", [front.web_server])
@@ -101,17 +84,3 @@ def test_the_hub_may_be_a_member_and_others_may_join(farm: Farm) -> None:
         assert ran.status == SUCCESS, ran.log
     farm.serves("growing.test", "hub", "web2")
     assert farm.grants(site) == {"hub.lab.test", "web2.lab.test"}
-
-
-def test_a_database_server_called_localhost_is_no_use_to_other_machines(farm: Farm) -> None:
-    database = farm.lab.database
-    form = ServiceForm("db", "mysql", database.port, user=database.user, password=database.password)
-    front = farm.hosting.front_end
-    local = front.add_server("localhost", [form])
-    ran = farm.run(farm.queued(local, "verify") or 0)
-    assert ran.status == ERROR, "nothing listens on the hub"
-    site = front.add_site("local.test", farm.platform_nid, local)
-    ran = farm.install(site)
-    assert ran.status == ERROR
-    mentions(ran.log, "PROVISION_DB_HOST_LOCAL", "local.test")
-    farm.refuses("local.test", *ALL)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
-from farm_system import ERROR, PLATFORMS, SUCCESS, Farm, mentions
+from farm_system import ERROR, PLATFORMS, SUCCESS, Farm, mentions, site_folder
 
 ALL = ("web1", "web2")
 
@@ -79,6 +79,23 @@ def test_an_install_fails_everywhere_and_works_once_that_is_over(farm: Farm, nam
     ran = farm.install(site)
     assert ran.status == SUCCESS, ran.log
     farm.serves(uri, *ALL)
+
+
+def test_a_verify_that_fails_at_last_gives_members_the_former_files_back(farm: Farm) -> None:
+    uri = "kept.test"
+    site = farm.site(uri, farm.platform_nid)
+    settings = f"{site_folder('shared', uri)}/settings.php"
+    for host in ("hub", *ALL):
+        farm.lab[host].sh('echo "// Written by hand." >>"$1"', settings)
+    former = farm.hub.read(settings)
+    with farm.lab.faults.config_broken(farm.lab.web1):
+        ran = farm.verify(site)
+    assert ran.status == ERROR
+    mentions(ran.log, "PROVISION_CONFIG_TEST_FAILED", "web2.lab.test: " + settings.removesuffix("/settings.php"))
+    for host in ("hub", *ALL):
+        assert farm.lab[host].read(settings) == former
+    farm.serves(uri, *ALL)
+    assert farm.journals() == []
 
 
 def test_a_platform_that_arrives_on_one_member_alone_is_removed_there(farm: Farm) -> None:
