@@ -72,3 +72,12 @@ def farm() -> Iterator[Farm]:
         running = Lab.start(HOSTS)
     with running, farm_on(running) as hosting:
         yield clustered(hosting)
+
+
+@pytest.fixture(scope="module")
+def lab_of_module() -> Iterator[Lab]:
+    """A lab with the hosts of ``farm``, for one module alone."""
+    with lab_or_skip():
+        running = Lab.start(HOSTS)
+    with running:
+        yield running

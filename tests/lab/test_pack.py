@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import lab_or_skip
-from farm_system import ERROR, HOSTS, PLATFORMS, SUCCESS, Farm, farm_on, mentions, site_folder
+from farm_system import ERROR, PLATFORMS, SUCCESS, Farm, farm_on, mentions, site_folder
 
 from provision_py.sandbox.lab.lab import Lab
 
 
 @pytest.fixture(scope="module")
-def packs() -> Iterator[Farm]:
+def packs(lab_of_module: Lab) -> Iterator[Farm]:
     """``web1`` mounts the hub's platforms, ``web3`` those of ``web2``."""
-    with lab_or_skip():
-        running = Lab.start(HOSTS)
-    with running, farm_on(running) as farm:
+    lab = lab_of_module
+    with farm_on(lab) as farm:
         farm.add_servers("web1", "web2", "web3")
-        running.share(farm.hub, running.web1)
-        running.web2.run(["mkdir", "-p", PLATFORMS], user="aegir")
-        running.share(running.web2, running.web3)
+        lab.share(farm.hub, lab.web1)
+        lab.web2.run(["mkdir", "-p", PLATFORMS], user="aegir")
+        lab.share(lab.web2, lab.web3)
         yield farm
 
 
