@@ -8,7 +8,7 @@ The structures are those that PHP's front end and Provision read, so that they c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from provision_py.drupal.model import Package, PlatformPackages, SitePackages
 from provision_py.php.values import PhpArray, php_list
@@ -28,13 +28,27 @@ def platform_options(packages: PlatformPackages, sites: Sequence[str]) -> PhpArr
 
 def to_option(packages: PlatformPackages) -> PhpArray:
     """The ``packages`` option of a platform."""
-    base = _sections(packages.base)
+    # What lies in sites/all belongs to two groups; it is one and the same value in both.
+    made: dict[int, PhpArray] = {}
+
+    def entry(package: Package) -> PhpArray:
+        if id(package) not in made:
+            made[id(package)] = _entry(package)
+        return made[id(package)]
+
+    def sections(group: Sequence[Package]) -> PhpArray:
+        return {
+            kind: {package.short_name: entry(package) for package in group if package.kind == kind}
+            for kind in ("modules", "themes")
+        }
+
+    base = sections(packages.base)
     for kind in ("platforms", "profiles"):
-        base[kind] = {package.short_name: _entry(package) for package in packages.base if package.kind == kind}
+        base[kind] = {package.short_name: entry(package) for package in packages.base if package.kind == kind}
     return {
         "base": base,
-        "sites-all": _sections(packages.sites_all),
-        "profiles": {name: _sections(inside) for name, inside in packages.profiles.items()},
+        "sites-all": sections(packages.sites_all),
+        "profiles": {name: sections(inside) for name, inside in packages.profiles.items()},
     }
 
 
@@ -44,14 +58,6 @@ def site_option(packages: SitePackages) -> PhpArray:
     return {
         kind: {package.short_name: _site_entry(package) for package in packages.packages if package.kind == kind}
         for kind in kinds
-    }
-
-
-def _sections(packages: Iterable[Package]) -> PhpArray:
-    packages = tuple(packages)
-    return {
-        kind: {package.short_name: _entry(package) for package in packages if package.kind == kind}
-        for kind in ("modules", "themes")
     }
 
 
