@@ -57,6 +57,13 @@ INSTALL = "<?php\n" + "\n".join(
     f"/** Change {k}. */\nfunction MODULE_update_{{base}}{k:03}() {{\n  return t('Done.');\n}}\n" for k in range(1, 9)
 )
 
+#: Files around each module, in folders of the kind that its version has. Real code bases have one folder per info
+#: file (Drupal 7's core) to seven (Drupal 8 and later).
+AROUND = {
+    7: ("css/a.css", "js/a.js", "includes/a.inc", "tests/a.test"),
+    8: ("css/a.css", "js/a.js", "src/Controller/A.php", "src/Form/B.php", "config/install/a.settings.yml"),
+}
+
 
 def make(root: Path, major: int, files: int) -> None:
     """A code base with ``files`` modules, every third with updates, each with folders of other files around it."""
@@ -75,13 +82,7 @@ def make(root: Path, major: int, files: int) -> None:
         write(folder / f"{name}.module", "<?php\n")
         if n % 3 == 0:
             write(folder / f"{name}.install", INSTALL.replace("MODULE", name).replace("{base}", str(major)))
-        for other in (
-            "css/a.css",
-            "js/a.js",
-            "src/Controller/A.php",
-            "src/Form/B.php",
-            "config/install/a.settings.yml",
-        ):
+        for other in AROUND[min(major, 8)]:
             write(folder / other, "")
 
 

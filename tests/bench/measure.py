@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 
 def alternate(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
@@ -22,6 +25,13 @@ def seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
+
+
+@cache
+def yardstick() -> float:
+    """Seconds that the interpreter takes to start, by which results of different machines and hours compare."""
+    argv = [sys.executable, "-c", "pass"]
+    return statistics.median(seconds(lambda: subprocess.run(argv, check=True)) for _ in range(15))
 
 
 @dataclass
@@ -46,7 +56,7 @@ class Table:
     def print(self) -> None:
         rows = [(*self.columns, "value", "bound", ""), *self.rows]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        print(f"\n{self.title}")
+        print(f"\n{self.title} (python -c pass takes {ms(yardstick())} here)")
         for row in rows:
             print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
