@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -117,6 +118,8 @@ class Stage:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Start the servers, verify them, and take everything away again at the end."""
+    gc.freeze()  # as a worker of the queue does, and the program before it
+    gc.set_threshold(50_000)
     reap_abandoned(PREFIX)
     sandbox = Sandbox.create(prefix=PREFIX)
     try:
