@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 # What the virtual environment itself needs, what the demo needs on top, and what the whole suite needs on top.
 APT_VENV := python3 python3-venv
 APT_DEMO := mariadb-server mariadb-client nginx php-cli php-fpm php-mysql php-xml php-gd php-mbstring php-curl rsync
-APT_TEST := apache2 libapache2-mod-php composer git unzip openssh-server openssh-client sudo iproute2 haproxy libnginx-mod-stream
+APT_TEST := apache2 libapache2-mod-php composer git unzip openssh-server openssh-client sudo iproute2 haproxy libnginx-mod-stream curl
 
 .PHONY: help
 help: ## This list
