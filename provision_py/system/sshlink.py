@@ -182,7 +182,10 @@ class Link:
         while True:
             try:
                 return connection.transport.open_session(timeout=OPEN_TIMEOUT)
-            except paramiko.ChannelException as error:
+            except paramiko.SSHException as error:
+                # Of two refusals at once paramiko tells one thread the reason and the other only that there was one.
+                if not isinstance(error, paramiko.ChannelException) and str(error) != "Unable to open channel.":
+                    raise self._unopened(connection, execution) from error
                 if self._running > 1 or time.monotonic() < patience:
                     time.sleep(0.02)
                 elif self._drop_guard():
@@ -194,10 +197,13 @@ class Link:
                         hint=f"Set MaxSessions to {SESSIONS + 2} or more in its sshd_config",
                         code=ssherrors.REFUSED,
                     ) from error
-            except (paramiko.SSHException, OSError, EOFError) as error:
-                if connection.is_alive:
-                    raise ssherrors.timed_out(self.target, "open a session", OPEN_TIMEOUT) from error
-                raise ssherrors.lost(self.target.label, execution.doing) from error
+            except (OSError, EOFError) as error:
+                raise self._unopened(connection, execution) from error
+
+    def _unopened(self, connection: Connection, execution: Execution) -> HostError:
+        if connection.is_alive:
+            return ssherrors.timed_out(self.target, "open a session", OPEN_TIMEOUT)
+        return ssherrors.lost(self.target.label, execution.doing)
 
     def _drop_guard(self) -> bool:
         with self._lock:
