@@ -49,7 +49,7 @@ def bare_lab() -> Iterator[Lab]:
             options = [f"--remote_host={host.full_name}", f"--http_service_type={TYPES[name]}"]
             options += ["--web_group=www-data", f"--http_restart_cmd={host.restart_command}"]
             provision(hub, "provision-save", f"@server_{name}", "--context_type=server", *options)
-            host.sh('echo "$1" >>/root/.ssh/authorized_keys; echo "@includedir /etc/sudoers.d" >>/etc/sudoers', key)
+            host.sh('echo "$1" >>~root/.ssh/authorized_keys; echo "@includedir /etc/sudoers.d" >>/etc/sudoers', key)
         yield lab
 
 
