@@ -43,7 +43,9 @@ _KILLED: Final = (1927, 4031)  # MariaDB: connection was killed; MySQL 8: idle f
 _LOST_CODES: Final = (_GONE, _LOST, 2055, _SHUTDOWN, *_KILLED)
 _NEVER_RAN: Final = (_GONE, _SHUTDOWN, *_KILLED)
 _DUPLICATE: Final = (1062, 1586)
-_DEADLOCK: Final = (1205, 1213)
+#: Lock wait, deadlock, and what MariaDB from 11.6 says of a row that changed after the transaction first read
+#: (innodb_snapshot_isolation).
+_DEADLOCK: Final = (1205, 1213, 1020)
 _SYNTAX: Final = 1064
 
 _LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
@@ -70,7 +72,7 @@ class DuplicateError(HostmasterError):
 
 
 class DeadlockError(HostmasterError):
-    """InnoDB gave up on a lock; the transaction may be tried again."""
+    """InnoDB gave up a transaction that met another one; it may be tried again."""
 
     code = "PROVISION_HOSTMASTER_DEADLOCK"
 
@@ -218,7 +220,7 @@ class Database:
             raise
 
     def retrying(self, work: Callable[[], T], attempts: int = 6) -> T:
-        """Run ``work`` in a transaction, again when InnoDB gave up on a lock or the connection was lost.
+        """Run ``work`` in a transaction, again when InnoDB gave it up for another one or the connection was lost.
 
         ``work`` must do nothing but use this database. When the connection is lost while committing, the outcome
         is unknown, and LostError is raised.
@@ -371,7 +373,7 @@ class Database:
         if code in _DUPLICATE:
             return DuplicateError(f"The front end's database has this row already: {text}", where=where)
         if code in _DEADLOCK:
-            return DeadlockError(f"The front end's database gave up waiting for a lock: {text}", where=where)
+            return DeadlockError(f"The front end's database gave up a change for another one: {text}", where=where)
         # The text of a syntax error quotes the statement with its values.
         reason = f"error {code}" if code == _SYNTAX else f"{text} (error {code})"
         return HostmasterError(f"The front end's database refused a statement: {reason}", where=where)

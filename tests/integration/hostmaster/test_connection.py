@@ -95,6 +95,30 @@ def test_deadlock_is_tried_again(db: Database) -> None:
     assert db.value(COUNT) == 1
 
 
+def test_row_that_changed_after_the_first_read_is_tried_again(db: Database, mariadb: DatabaseServer) -> None:
+    """As MariaDB from 11.6 has it by default."""
+    if not mariadb.query("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'"):
+        pytest.skip("this server never gives up a transaction for that")
+    db.execute("SET SESSION innodb_snapshot_isolation = ON")
+    append = "UPDATE {variable} SET value = CONCAT(value, %s) WHERE name = 'test'"
+    db.insert(ADD, ("test",))
+    seen = []
+
+    def work() -> None:
+        seen.append(db.value("SELECT value FROM {variable} WHERE name = 'test'"))
+        if len(seen) == 1:
+            with db.sibling() as other:
+                other.execute(append, ("a",))
+        db.execute(append, ("b",))
+
+    with pytest.raises(DeadlockError), db.transaction():
+        work()
+    seen.clear()
+    db.retrying(work)
+    assert seen == [b"a", b"aa"]
+    assert db.value("SELECT value FROM {variable} WHERE name = 'test'") == b"aab"
+
+
 def test_killed_connection_outside_a_transaction_is_not_noticed(db: Database, mariadb: DatabaseServer) -> None:
     kill(mariadb, db)
     assert db.value(COUNT) == 0
