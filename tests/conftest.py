@@ -20,6 +20,7 @@ from provision_py.sandbox.base import Sandbox, reap_abandoned, remove_tree
 from provision_py.sandbox.containers import engine_answers, server_in_container
 from provision_py.sandbox.mariadb import DatabaseServer, start_mariadb
 from provision_py.sandbox.nginx import Nginx, start_nginx
+from provision_py.sandbox.option_file import server_of_option_file
 from provision_py.sandbox.phpfpm import PhpFpm, start_php_fpm
 from provision_py.sandbox.programs import MissingProgramError
 from provision_py.sandbox.webserver import WebServer
@@ -81,6 +82,12 @@ def database_provider() -> str:
     return wanted
 
 
+def database_server() -> DatabaseServer | None:
+    """The server that runs already and that PROVISION_PY_DATABASE_SERVER names by an option file."""
+    option_file = os.environ.get("PROVISION_PY_DATABASE_SERVER", "")
+    return server_of_option_file(Path(option_file)) if option_file else None
+
+
 def database_service() -> str:
     """The service of the compose file to test on."""
     return os.environ.get("PROVISION_PY_DATABASE", "mariadb")
@@ -99,9 +106,12 @@ def docker_compose_file() -> str:
 
 
 @pytest.fixture(scope="session")
-def mariadb(request: pytest.FixtureRequest, database_provider: str) -> DatabaseServer:
+def mariadb(request: pytest.FixtureRequest) -> DatabaseServer:
     """A database server with an account that may do everything."""
-    if database_provider == "docker":
+    running = database_server()
+    if running is not None:
+        return running
+    if request.getfixturevalue("database_provider") == "docker":
         services = request.getfixturevalue("docker_services")
         return server_in_container(services.port_for(database_service(), 3306))
     with needed():

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from provision_py.sandbox.base import is_traversable
+from provision_py.sandbox.mariadb import DatabaseServer
 from provision_py.sandbox.programs import MissingProgramError
 
 
@@ -36,3 +37,16 @@ def test_a_missing_program_skips_elsewhere(conftest: ModuleType, monkeypatch: py
 def test_servers_can_pass_through_an_aegir_root(aegir_root: Path) -> None:
     assert is_traversable(aegir_root)
     assert list(aegir_root.iterdir()) == []
+
+
+def test_a_server_that_runs_already_is_taken(
+    conftest: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mariadb: DatabaseServer
+) -> None:
+    monkeypatch.delenv("PROVISION_PY_DATABASE_SERVER", raising=False)
+    assert conftest.database_server() is None
+    path = tmp_path / "server.cnf"
+    path.touch(mode=0o600)
+    login = f"user = {mariadb.user}\npassword = {mariadb.password.reveal()}\n"
+    path.write_text(f"[client]\nhost = {mariadb.host}\nport = {mariadb.port}\n{login}")
+    monkeypatch.setenv("PROVISION_PY_DATABASE_SERVER", str(path))
+    assert conftest.database_server().port == mariadb.port
