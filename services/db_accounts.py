@@ -66,8 +66,8 @@ class ServerVersion:
         return cls(mariadb="mariadb" in version.lower(), numbers=numbers, text=version)
 
     @property
-    def has_create_if_not_exists(self) -> bool:
-        """CREATE USER IF NOT EXISTS and ALTER USER: MariaDB 10.2, MySQL 5.7."""
+    def has_alter_user(self) -> bool:
+        """ALTER USER and DROP USER IF EXISTS: MariaDB 10.2, MySQL 5.7."""
         return self.numbers >= ((10, 2) if self.mariadb else (5, 7))
 
     def __str__(self) -> str:
@@ -83,24 +83,27 @@ def drop_database(name: str) -> str:
     return f"DROP DATABASE IF EXISTS {identifier(name)}"
 
 
-def create_account(user: str, host: str, password: Secret) -> tuple[Secret, ...]:
-    """Statements that leave the account there with this password, whether it was there before or not."""
-    who = account(user, host)
-    secret = text(password.reveal())
-    return (
-        Secret(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {secret}"),
-        Secret(f"ALTER USER {who} IDENTIFIED BY {secret}"),
-    )
+def create_account(user: str, host: str, password: Secret) -> Secret:
+    """Without IF NOT EXISTS, which would leave an account that is there its old password and say nothing."""
+    return Secret(f"CREATE USER {account(user, host)} IDENTIFIED BY {text(password.reveal())}")
 
 
-def grant_all(database: str, user: str, host: str) -> str:
-    return f"GRANT ALL PRIVILEGES ON {grant_database(database)}.* TO {account(user, host)}"
+def change_password(user: str, host: str, password: Secret) -> Secret:
+    return Secret(f"ALTER USER {account(user, host)} IDENTIFIED BY {text(password.reveal())}")
+
+
+def grant_all(database: str, user: str, host: str, *, escaped: bool = True) -> str:
+    """``escaped`` False is for servers that take ``_`` and ``%`` of a grant as they are, and a backslash too."""
+    return f"GRANT ALL PRIVILEGES ON {_granted(database, escaped)}.* TO {account(user, host)}"
 
 
 def revoke_all(database: str, user: str, host: str, *, escaped: bool = True) -> str:
     """``escaped`` False names a grant as the original made it, with ``_`` as a wildcard."""
-    name = grant_database(database) if escaped else identifier(database)
-    return f"REVOKE ALL PRIVILEGES ON {name}.* FROM {account(user, host)}"
+    return f"REVOKE ALL PRIVILEGES ON {_granted(database, escaped)}.* FROM {account(user, host)}"
+
+
+def _granted(database: str, escaped: bool) -> str:
+    return grant_database(database) if escaped else identifier(database)
 
 
 def drop_account(user: str, host: str) -> str:

@@ -14,9 +14,10 @@ from provision_py.contexts.properties import Property
 from provision_py.drupal.model import Credentials
 from provision_py.errors import DatabaseError
 from provision_py.php.values import PhpValue, as_strings
-from provision_py.services import db_accounts
+from provision_py.services import db_accounts, db_grants
 from provision_py.services.base import Service
 from provision_py.services.db_accounts import ServerVersion
+from provision_py.services.db_grants import DROP_FAILED, GRANT_FAILED, text_of
 from provision_py.services.mysql_quoting import identifier
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host, Secret
@@ -26,15 +27,12 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 3306
 CREATE_FAILED = "PROVISION_CREATE_DB_FAILED"
-GRANT_FAILED = "PROVISION_GRANT_DB_USER_FAILED"
-DROP_FAILED = "PROVISION_DROP_DB_FAILED"
 CONNECT_FAILED = "PROVISION_DB_CONNECT_FAIL"
 
 #: Databases of the server itself: never dropped, whatever a drushrc.php says.
 SYSTEM_DATABASES = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
 
 _EXISTS_ALREADY = 1007
-_NO_SUCH_ACCOUNT = (1133, 1141, 1147, 1269, 1396)
 _DENIED_HOST = re.compile(r"Access denied for user '[^']*'@'([^']*)'|Host '([^']*)' is not allowed to connect")
 
 
@@ -120,7 +118,7 @@ class DbMysql(Service):
         probe = f"site_tmp_{secrets.token_hex(6)}"
         with self.connect() as sql:
             version = _version(sql)
-            if not version.has_create_if_not_exists:
+            if not version.has_alter_user:
                 raise DatabaseError(
                     f"The database server is too old: {version}",
                     where=f"@{self.server.name}",
@@ -148,7 +146,7 @@ class DbMysql(Service):
 
     def _try_account(self, sql: Statements, probe: str) -> None:
         password = db_accounts.new_password()
-        sql.run("Creating a test user", *db_accounts.create_account(probe, "localhost", password), code=GRANT_FAILED)
+        sql.run("Creating a test user", db_accounts.create_account(probe, "localhost", password), code=GRANT_FAILED)
         sql.run(
             "Granting privileges to a test user",
             db_accounts.grant_all(probe, probe, "localhost"),
@@ -183,7 +181,7 @@ class DbMysql(Service):
         with self.connect() as sql:
             rows = sql.rows("Listing the databases", "SHOW DATABASES", code=CREATE_FAILED)
             users = sql.rows("Listing the users", "SELECT DISTINCT User FROM mysql.user", code=CREATE_FAILED)
-        return frozenset(_text(row[0]) for row in (*rows, *users))
+        return frozenset(text_of(row[0]) for row in (*rows, *users))
 
     def database_exists(self, name: str) -> bool:
         query = "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s"
@@ -227,32 +225,22 @@ class DbMysql(Service):
     def account_hosts(self, user: str) -> tuple[str, ...]:
         """The hosts, in lower case, for which the server knows a user of this name."""
         with self.connect() as sql:
-            return _account_hosts(sql, user)
+            return db_grants.account_hosts(sql, user)
 
     def create_account(self, user: str, host: str, password: Secret) -> bool:
         """Make the account, or give the one that is there this password. True when it was made now."""
         with self.connect() as sql:
-            existed = host.lower() in _account_hosts(sql, user)
-            sql.run(
-                f"Creating the database user {user}@{host}",
-                *db_accounts.create_account(user, host, password),
-                code=GRANT_FAILED,
-            )
-        return not existed
+            return db_grants.make_account(sql, user, host, password)
 
     def grant(self, database: str, user: str, host: str) -> None:
         """All privileges on this one database."""
         with self.connect() as sql:
-            sql.run(
-                f"Granting {user}@{host} the database {database}",
-                db_accounts.grant_all(database, user, host),
-                code=GRANT_FAILED,
-            )
+            db_grants.grant_all(sql, database, user, host)
 
     def drop_account(self, user: str, host: str) -> bool:
         """Drop the account. True when there was one."""
         with self.connect() as sql:
-            existed = host.lower() in _account_hosts(sql, user)
+            existed = host.lower() in db_grants.account_hosts(sql, user)
             sql.run(f"Dropping the user {user}@{host}", db_accounts.drop_account(user, host), code=DROP_FAILED)
         return existed
 
@@ -272,9 +260,9 @@ class DbMysql(Service):
             )
         if credentials.user and credentials.user.lower() != self.administrator().user.lower():
             with self.connect() as sql:
-                for host in _account_hosts(sql, credentials.user):
+                for host in db_grants.account_hosts(sql, credentials.user):
                     if hosts is None or host in {wanted.lower() for wanted in hosts}:
-                        told.append(_drop_if_bare(sql, credentials.name, credentials.user, host))
+                        told.append(db_grants.drop_if_bare(sql, credentials.name, credentials.user, host))
         return tuple(told)
 
     # Which hosts.
@@ -321,7 +309,7 @@ class DbMysql(Service):
             if _DENIED_HOST.search(error.what):
                 return parse_client_host(error.what, f"@{self.server.name}")
             raise
-        return _text(rows[0][0]).rpartition("@")[2]
+        return text_of(rows[0][0]).rpartition("@")[2]
 
     def _addresses(self, web_server: Server) -> tuple[str, ...]:
         if not web_server.ip_addresses:
@@ -364,7 +352,7 @@ def parse_client_host(answer: str, where: str) -> str:
 
 def _version(sql: Statements) -> ServerVersion:
     rows = sql.rows("Asking for the server's version", "SELECT VERSION()", code=CONNECT_FAILED)
-    return ServerVersion.parse(_text(rows[0][0]))
+    return ServerVersion.parse(text_of(rows[0][0]))
 
 
 def _supports_utf8mb4(sql: Statements, database: str) -> bool:
@@ -381,40 +369,9 @@ def _supports_utf8mb4(sql: Statements, database: str) -> bool:
         return False
 
 
-def _account_hosts(sql: Statements, user: str) -> tuple[str, ...]:
-    rows = sql.rows(
-        f"Looking for the user {user}",
-        "SELECT Host FROM mysql.user WHERE User = %s ORDER BY Host",
-        [user],
-        code=GRANT_FAILED,
-    )
-    return tuple(_text(row[0]).lower() for row in rows)
-
-
-def _drop_if_bare(sql: Statements, database: str, user: str, host: str) -> str:
-    who = f"{user}@{host}"
-    if database:
-        for escaped in (True, False):
-            sql.run(
-                f"Revoking the privileges of {who}",
-                db_accounts.revoke_all(database, user, host, escaped=escaped),
-                code=DROP_FAILED,
-                ignore=_NO_SUCH_ACCOUNT,
-            )
-    rows = sql.rows(f"Reading the privileges of {who}", db_accounts.show_grants(user, host), code=DROP_FAILED)
-    if not all(db_accounts.is_bare_grant(_text(row[0])) for row in rows):
-        return f"Kept the user {who}, who has other privileges"
-    sql.run(f"Dropping the user {who}", db_accounts.drop_account(user, host), code=DROP_FAILED)
-    return f"Dropped the user {who}"
-
-
 def _try_away(sql: Statements, what: str, statement: str) -> None:
     """Remove what a check made; its own error counts less than the one that ended the check."""
     try:
         sql.run(what, statement, code=DROP_FAILED)
     except DatabaseError:
         return
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

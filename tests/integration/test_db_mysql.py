@@ -229,6 +229,48 @@ def test_granting_again_changes_the_password(db: DbMysql, mariadb: DatabaseServe
     assert credentials.password.reveal() not in str(caught.value)
 
 
+@pytest.fixture
+def no_former_passwords(mariadb: DatabaseServer) -> Iterator[None]:
+    """The server refuses a password that the account has or had."""
+    if mariadb.query("SHOW VARIABLES LIKE 'password_history'"):
+        ways = ("SET GLOBAL password_history = 3", "SET GLOBAL password_history = 0")
+    else:
+        ways = ("INSTALL SONAME 'password_reuse_check'", "UNINSTALL SONAME 'password_reuse_check'")
+    mariadb.query(ways[0])
+    yield
+    mariadb.query(ways[1])
+
+
+@pytest.mark.usefixtures("no_former_passwords")
+def test_a_new_account_does_not_get_its_password_twice(db: DbMysql) -> None:
+    db.check()
+    made = make_site(db, "once.test")
+    try:
+        db.check_login(made)
+        with pytest.raises(DatabaseError) as caught:
+            db.create_account(made.user, db.account_hosts(made.user)[0], made.password)
+        assert caught.value.code == "PROVISION_GRANT_DB_USER_FAILED"
+        assert made.password.reveal() not in str(caught.value)
+    finally:
+        db.drop_site_database(made)
+
+
+def test_names_are_granted_as_they_are_where_grants_know_no_wildcards(db: DbMysql, mariadb: DatabaseServer) -> None:
+    """MySQL from 8.0.16, when somebody turned partial_revokes on."""
+    if not mariadb.query("SHOW VARIABLES LIKE 'partial_revokes'"):
+        pytest.skip("this server has no partial_revokes")
+    mariadb.query("SET GLOBAL partial_revokes = ON")
+    try:
+        made = make_site(db, "part_ial.test")
+        try:
+            db.check_login(made)
+        finally:
+            told = db.drop_site_database(made)
+    finally:
+        mariadb.query("SET GLOBAL partial_revokes = OFF")
+    assert told == ("Dropped the database part_ialtest", f"Dropped the user {made.user}@{told[1].rpartition('@')[2]}")
+
+
 def test_a_refused_account_statement_shows_no_password(db: DbMysql) -> None:
     with pytest.raises(DatabaseError) as caught:
         db.create_account("u" * 33, "localhost", Secret("very-secret"))

@@ -52,22 +52,26 @@ def test_passwords() -> None:
         ("5.7.44-log", False, (5, 7, 44), True),
         ("8.0.36", False, (8, 0, 36), True),
         ("8.4.0", False, (8, 4, 0), True),
+        ("9.7.4-2", False, (9, 7, 4), True),
+        ("11.8.9-MariaDB-0+deb13u1 from Debian", True, (11, 8, 9), True),
         ("5.6.51", False, (5, 6, 51), False),
         ("nonsense", False, (), False),
     ],
 )
 def test_versions(text: str, mariadb: bool, numbers: tuple[int, ...], modern: bool) -> None:
     version = ServerVersion.parse(text)
-    assert (version.mariadb, version.numbers, version.has_create_if_not_exists) == (mariadb, numbers, modern)
+    assert (version.mariadb, version.numbers, version.has_alter_user) == (mariadb, numbers, modern)
     assert str(version) == text
 
 
 def test_statements() -> None:
-    create, alter = db_accounts.create_account("me", "localhost", Secret("pa'ss"))
-    assert create.reveal() == "CREATE USER IF NOT EXISTS 'me'@'localhost' IDENTIFIED BY 'pa\\'ss'"
+    create = db_accounts.create_account("me", "localhost", Secret("pa'ss"))
+    alter = db_accounts.change_password("me", "localhost", Secret("pa'ss"))
+    assert create.reveal() == "CREATE USER 'me'@'localhost' IDENTIFIED BY 'pa\\'ss'"
     assert alter.reveal() == "ALTER USER 'me'@'localhost' IDENTIFIED BY 'pa\\'ss'"
     assert "pa" not in f"{create!r}{alter}"
     assert db_accounts.grant_all("d_1", "me", "%") == "GRANT ALL PRIVILEGES ON `d\\_1`.* TO 'me'@'%'"
+    assert db_accounts.grant_all("d_1", "me", "%", escaped=False) == "GRANT ALL PRIVILEGES ON `d_1`.* TO 'me'@'%'"
     assert db_accounts.revoke_all("d_1", "me", "%", escaped=False) == "REVOKE ALL PRIVILEGES ON `d_1`.* FROM 'me'@'%'"
     assert db_accounts.create_database("d`1") == "CREATE DATABASE `d``1` CHARACTER SET utf8mb4"
 
