@@ -28,7 +28,8 @@ SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.s
 #: Quoting of texts relies on it: no NO_BACKSLASH_ESCAPES, no ANSI_QUOTES.
 _SQL_MODE = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
 
-ACCESS_DENIED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
+#: The last is for accounts that log in by the system's account (unix_socket, auth_socket).
+ACCESS_DENIED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, 1698}
 NO_PRIVILEGE = {
     ER.TABLEACCESS_DENIED_ERROR,
     ER.SPECIFIC_ACCESS_DENIED_ERROR,
@@ -36,6 +37,28 @@ NO_PRIVILEGE = {
 }
 HOST_NOT_ALLOWED = 1130
 NO_SUCH_GRANT = {ER.NONEXISTING_GRANT, 1147}
+#: MySQL's and MariaDB's number for an account that is locked, and for a password that has expired.
+_LOCKED = (3118, 4151)
+_EXPIRED = (1862, 1820)
+_NO_TLS = 3159
+_NO_PLUGIN = 1524
+
+_CONNECT_HINTS = {
+    **dict.fromkeys(
+        ACCESS_DENIED,
+        "Check user and password, and that the user may log in from this machine (without TLS, if it is the"
+        " server's own)",
+    ),
+    HOST_NOT_ALLOWED: "Allow this machine to log in: no account of the database server names its host",
+    ER.CON_COUNT_ERROR: "The server has no connection left: try again later, or raise max_connections",
+    ER.BAD_DB_ERROR: "The database is gone: restore it from a backup",
+    **dict.fromkeys(_LOCKED, "Unlock the account: ALTER USER … ACCOUNT UNLOCK"),
+    **dict.fromkeys(_EXPIRED, "Give the account a password that does not expire: ALTER USER … PASSWORD EXPIRE NEVER"),
+    _NO_PLUGIN: "The server has no such kind of password any more (MySQL from 8.4): give the account a new one with"
+    " ALTER USER … IDENTIFIED WITH caching_sha2_password BY …",
+    _NO_TLS: "Sites on the server's own machine connect without TLS: use localhost, which is its socket, or turn"
+    " require_secure_transport off",
+}
 
 
 @dataclass(frozen=True)
@@ -114,21 +137,12 @@ def connect(login: Login, *, database: str | None = None) -> Connection[Any]:
 def connect_failed(error: BaseException, login: Login) -> DatabaseError:
     """What went wrong when connecting, with what to do about it."""
     number, message = number_and_message(error)
-    hint = "Check that the database server is running and can be reached from here"
-    if number in ACCESS_DENIED:
-        hint = "Check user and password, and that the user may log in from this machine"
-    elif number == HOST_NOT_ALLOWED:
-        hint = "Allow this machine to log in: no account of the database server names its host"
-    elif number == ER.CON_COUNT_ERROR:
-        hint = "The server has no connection left: try again later, or raise max_connections"
-    elif number == ER.BAD_DB_ERROR:
-        hint = "The database is gone: restore it from a backup"
     return DatabaseError(
         f"The database server refused {login.user}: {message}"
-        if number in {*ACCESS_DENIED, HOST_NOT_ALLOWED}
+        if number in {*ACCESS_DENIED, HOST_NOT_ALLOWED, *_LOCKED, *_EXPIRED}
         else f"The database server cannot be used: {message}",
         where=login.describe(),
-        hint=hint,
+        hint=_CONNECT_HINTS.get(number, "Check that the database server is running and can be reached from here"),
     )
 
 
@@ -191,6 +205,10 @@ class Statements:
             hint = "Give the administrator of the database service all privileges WITH GRANT OPTION"
         elif number in (ER.DISK_FULL, 28, 1030):
             hint = "Free some disk space on the database server"
+        elif number in _EXPIRED:
+            hint = _CONNECT_HINTS[number]
+        elif number == 3638:
+            hint = "The account has or had this password, which the database server forbids: drop the account"
         elif number == 1819:
             hint = "The password policy of the database server is stricter than expected: relax it"
         elif number in (CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR):

@@ -100,6 +100,41 @@ def test_a_wrong_password_is_said_without_showing_it(mariadb: DatabaseServer) ->
     assert "wrong" not in shown and "p%40ss" not in shown
 
 
+@pytest.fixture
+def useless_admin(mariadb: DatabaseServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    mariadb.query(f"CREATE USER useless_admin@'%%' IDENTIFIED BY 'useless' {request.param}")
+    yield "useless_admin"
+    mariadb.query("DROP USER useless_admin@'%%'")
+
+
+@pytest.mark.parametrize(
+    ("useless_admin", "hint"),
+    [("ACCOUNT LOCK", "ACCOUNT UNLOCK"), ("PASSWORD EXPIRE", "EXPIRE NEVER"), ("REQUIRE SSL", "without TLS")],
+    indirect=["useless_admin"],
+)
+def test_accounts_that_may_not_log_in(mariadb: DatabaseServer, useless_admin: str, hint: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        service(mariadb, user=useless_admin, password="useless").check()
+    assert caught.value.code == "PROVISION_DB_CONNECT_FAIL"
+    assert hint in caught.value.hint
+
+
+@pytest.fixture
+def only_tls(mariadb: DatabaseServer) -> Iterator[None]:
+    """The server refuses connections by TCP without TLS; tests run with one that it has already."""
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL require_secure_transport = ON")
+        yield
+        cursor.execute("SET GLOBAL require_secure_transport = OFF")
+
+
+@pytest.mark.usefixtures("only_tls")
+def test_a_server_that_wants_tls_on_its_own_machine(db: DbMysql) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        db.check()
+    assert "without TLS" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("properties", "part"),
     [

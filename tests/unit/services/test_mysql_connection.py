@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import socket
 
+import pymysql
 import pytest
 
 from provision_py.errors import DatabaseError
-from provision_py.services.mysql_connection import Login, connect
+from provision_py.services.mysql_connection import Login, connect, connect_failed
 from provision_py.system.host import Secret
 
 
@@ -55,3 +56,28 @@ def test_nobody_listens() -> None:
     assert f"127.0.0.1:{port}" in str(caught.value)
     assert "running" in caught.value.hint
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (1045, "user and password"),
+        (1698, "user and password"),
+        (1524, "caching_sha2_password"),
+        (1130, "Allow this machine"),
+        (1040, "max_connections"),
+        (1049, "restore"),
+        (3118, "ACCOUNT UNLOCK"),
+        (4151, "ACCOUNT UNLOCK"),
+        (1862, "PASSWORD EXPIRE NEVER"),
+        (1820, "PASSWORD EXPIRE NEVER"),
+        (3159, "require_secure_transport"),
+        (2003, "running"),
+    ],
+)
+def test_what_to_do_when_a_login_fails(number: int, hint: str) -> None:
+    """The numbers are those of MySQL 9.7 and MariaDB 11.8."""
+    login = Login("db.example.test", 3306, "me", Secret("hidden"))
+    failed = connect_failed(pymysql.err.OperationalError(number, "the reason"), login)
+    assert hint in failed.hint
+    assert "the reason" in failed.what and failed.where == "db.example.test:3306"
