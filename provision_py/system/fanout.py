@@ -31,10 +31,10 @@ def each(
     Every item is worked on, whatever becomes of the others. Exceptions other than ours are raised.
     """
     todo = list(items)
-    if len(todo) == 1:
-        outcomes = [_attempt(todo[0], work)]
+    if len(todo) <= 1:
+        outcomes = [_attempt(item, work) for item in todo]
     else:
-        # Most servers are one host: it does without.
+        # Most servers are one host, or none but this one: they do without.
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=WIDTH, thread_name_prefix="host") as pool:
