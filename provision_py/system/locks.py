@@ -12,6 +12,7 @@ from types import TracebackType
 from provision_py.errors import HostError, LockedError
 
 _POLL = 0.02
+_PID_WIDTH = 10  # more digits than any process id has
 
 
 class FileLock:
@@ -49,10 +50,10 @@ class FileLock:
             os.close(descriptor)
             raise
         if not self.shared:
-            # For people only: a disk without room for it does not matter.
+            # For people only: a disk without room for it does not matter. Always of one length, so that nothing of
+            # a former holder is left: cutting a file takes far longer than writing into it.
             with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                os.pwrite(descriptor, f"{os.getpid():<{_PID_WIDTH}}\n".encode(), 0)
         self._descriptor = descriptor
 
     def _wait(self, descriptor: int) -> None:
