@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from provision_py.hostmaster import queries
 from provision_py.hostmaster.connection import Database
 from provision_py.hostmaster.features import Features, load_features
-from provision_py.hostmaster.nodes import Node, find_node, load_node
-from provision_py.hostmaster.variables import ADMIN_CLIENT, nid_variable
+from provision_py.hostmaster.nodes import Node, missing_node, node_of
+from provision_py.hostmaster.variables import ADMIN_CLIENT, as_nid, stored_value
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,29 @@ class Grant:
 EVERYONE = Grant("all", 0, update=False)
 
 
+@dataclass(frozen=True)
+class OwnedNode:
+    """A node with what decides whose it is.
+
+    ``client`` is a site's, None for other types and for a damaged site without its row; ``admin`` the client of the
+    admins. Both are node ids.
+    """
+
+    node: Node
+    client: int | None
+    admin: int
+
+
+def find_owned(db: Database, nid: int) -> OwnedNode | None:
+    """A node with its owners, or None."""
+    row = db.row(queries.OWNED_NODE, {"nid": nid, "admin": ADMIN_CLIENT})
+    if row is None:
+        return None
+    raw, client = row["admin_client"], row["client"]
+    admin = as_nid(ADMIN_CLIENT, None if raw is None else stored_value(db, ADMIN_CLIENT, raw))
+    return OwnedNode(node_of(row), None if client is None else int(client), admin or 1)
+
+
 def rewrite_access(db: Database, nid: int, features: Features | None = None) -> None:
     """Put the right rows for a node of any type in place of what is there.
 
@@ -34,37 +57,60 @@ def rewrite_access(db: Database, nid: int, features: Features | None = None) -> 
     and so forgets the clients of its databases as soon as it has a platform; here they are always counted.
     Without the module hosting_client a published node gets Drupal's default row.
     """
-    node = load_node(db, nid)
-    wanted = grants_of(db, node, features or load_features(db))
-    db.execute(queries.DELETE_ACCESS, {"nid": nid})
-    for grant in wanted:
-        db.insert(queries.INSERT_ACCESS, {"nid": nid, "gid": grant.gid, "realm": grant.realm, "update": grant.update})
+    owned = find_owned(db, nid)
+    if owned is None:
+        raise missing_node(db, f"Node {nid}")
+    store_grants(db, nid, _grants_of(db, owned, features or load_features(db)))
 
 
-def grants_of(db: Database, node: Node, features: Features) -> tuple[Grant, ...]:
-    """The rows that a node should have."""
+def store_grants(db: Database, nid: int, grants: tuple[Grant, ...]) -> None:
+    """Let a node have these grants and no others. Nothing is written where it has them."""
+    wanted = {(grant.realm, grant.gid, 1, int(grant.update), 0) for grant in grants}
+    stored = {tuple(row.values()) for row in db.rows(queries.ACCESS, {"nid": nid})}
+    if stored == wanted:
+        return
+    if stored:
+        db.execute(queries.DELETE_ACCESS, {"nid": nid})
+    rows = [(nid, grant.realm, grant.gid, 1, int(grant.update), 0) for grant in grants]
+    db.insert_many(queries.INSERT_ACCESS, rows)
+
+
+def grants_of(db: Database, nid: int, features: Features) -> tuple[Grant, ...]:
+    """The rows that a node should have; none for one that is not there."""
+    owned = find_owned(db, nid)
+    return () if owned is None else _grants_of(db, owned, features)
+
+
+def _grants_of(db: Database, owned: OwnedNode, features: Features) -> tuple[Grant, ...]:
+    node = owned.node
+    if node.type == "task" and features.has_module("hosting_client"):
+        rid = db.value(queries.TASK_TARGET, {"nid": node.nid})
+        return task_grants(db, node, find_owned(db, int(rid)) if rid else None, features)
+    return _grants(db, node, f"hosting {node.type}", owned, features)
+
+
+def task_grants(db: Database, task: Node, target: OwnedNode | None, features: Features) -> tuple[Grant, ...]:
+    """The rows that a task should have whose object is ``target``: who sees that may see the task, not change it."""
+    grants = _grants(db, task, "hosting task", target, features)
+    return tuple(Grant(grant.realm, grant.gid, update=False) for grant in grants)
+
+
+def _grants(db: Database, node: Node, realm: str, owned: OwnedNode | None, features: Features) -> tuple[Grant, ...]:
     found: tuple[Grant, ...] = ()
-    if features.has_module("hosting_client"):
-        if node.type == "task":
-            rid = db.value(queries.TASK_TARGET, {"nid": node.nid})
-            target = find_node(db, int(rid)) if rid else None
-            owned = _owned_grants(db, target, "hosting task", features) if target else ()
-            found = tuple(Grant(grant.realm, grant.gid, update=False) for grant in owned)
-        else:
-            found = _owned_grants(db, node, f"hosting {node.type}", features)
+    if features.has_module("hosting_client") and owned is not None:
+        found = _owned_grants(db, owned, realm, features)
     if found:
         return found
     return (EVERYONE,) if node.status else ()
 
 
-def _owned_grants(db: Database, node: Node, realm: str, features: Features) -> tuple[Grant, ...]:
+def _owned_grants(db: Database, owned: OwnedNode, realm: str, features: Features) -> tuple[Grant, ...]:
     """Grants by the rule of the node's type; none for types that have no rule."""
-    admin = nid_variable(db, ADMIN_CLIENT) or 1
+    node, admin = owned.node, owned.admin
     match node.type:
         case "site":
             # A damaged site without its row is the admins' alone; its tasks must be able to fail.
-            site = db.row(queries.SITE, {"nid": node.nid})
-            owners = (int(site["client"]), admin) if site else (admin,)
+            owners = (admin,) if owned.client is None else (owned.client, admin)
             return tuple(Grant(realm, gid, update=True) for gid in dict.fromkeys(owners))
         case "client":
             return tuple(Grant(realm, gid, update=True) for gid in dict.fromkeys((node.nid, admin)))

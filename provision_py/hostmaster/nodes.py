@@ -97,16 +97,20 @@ class ServerRecord:
 def find_node(db: Database, nid: int, *, lock: bool = False) -> Node | None:
     """A node, or None. With ``lock`` its row stays locked until the transaction ends."""
     row = db.row(queries.LOCK_NODE if lock else queries.NODE, {"nid": nid})
-    if row is None:
-        return None
-    return Node(**{**row, "vid": row["vid"] or 0})
+    return None if row is None else node_of(row)
+
+
+def node_of(row: Row) -> Node:
+    """The node of a row that has all columns of one, perhaps among others."""
+    fields = {name: row[name] for name in Node.__dataclass_fields__}
+    return Node(**{**fields, "vid": row["vid"] or 0})
 
 
 def load_node(db: Database, nid: int, *, lock: bool = False) -> Node:
     """A node. Raises HostmasterError when there is none."""
     node = find_node(db, nid, lock=lock)
     if node is None:
-        raise _missing(db, f"Node {nid}")
+        raise missing_node(db, f"Node {nid}")
     return node
 
 
@@ -277,11 +281,12 @@ def _load(db: Database, nid: int, node_type: str, sql: str) -> tuple[Node, Row]:
     node = load_node(db, nid)
     row = db.row(sql, {"nid": nid}) if node.type == node_type else None
     if row is None:
-        raise _missing(db, f"A {node_type} with node id {nid}")
+        raise missing_node(db, f"A {node_type} with node id {nid}")
     return node, row
 
 
-def _missing(db: Database, what: str) -> HostmasterError:
+def missing_node(db: Database, what: str) -> HostmasterError:
+    """The error for something that ``what`` names and the front end does not have."""
     return HostmasterError(
         f"{what} does not exist in the front end", where=db.settings.where, code="PROVISION_HOSTMASTER_NO_NODE"
     )

@@ -87,10 +87,16 @@ HOSTMASTER_DOMAIN: Final = "SELECT title FROM {node} WHERE nid = %(nid)s AND typ
 
 # Access (client/hosting_client.access.inc)
 
+ACCESS: Final = "SELECT realm, gid, grant_view, grant_update, grant_delete FROM {node_access} WHERE nid = %(nid)s"
 DELETE_ACCESS: Final = "DELETE FROM {node_access} WHERE nid = %(nid)s"
 INSERT_ACCESS: Final = """
-    INSERT INTO {node_access} (nid, gid, realm, grant_view, grant_update, grant_delete)
-    VALUES (%(nid)s, %(gid)s, %(realm)s, 1, %(update)s, 0)
+    INSERT INTO {node_access} (nid, realm, gid, grant_view, grant_update, grant_delete)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+OWNED_NODE: Final = """
+    SELECT n.nid, n.vid, n.type, n.language, n.title, n.uid, n.status, n.created, n.changed, n.comment, n.promote,
+           n.sticky, s.client, (SELECT v.value FROM {variable} v WHERE v.name = %(admin)s) AS admin_client
+    FROM {node} n LEFT JOIN {hosting_site} s ON s.vid = n.vid AND n.type = 'site' WHERE n.nid = %(nid)s
 """
 CLIENTS: Final = "SELECT DISTINCT nid FROM {hosting_client} ORDER BY nid"
 PLATFORM_CLIENTS: Final = "SELECT DISTINCT cid FROM {hosting_platform_client_access} WHERE pid = %(nid)s ORDER BY cid"
@@ -111,7 +117,12 @@ TASK: Final = """
     FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid
     WHERE n.nid = %(nid)s AND n.type = 'task'
 """
-LOCK_TASK: Final = TASK + " FOR UPDATE"
+LOCK_TASK: Final = """
+    SELECT n.nid, n.vid, n.type, n.language, n.title, n.uid, n.status, n.created, n.changed, n.comment, n.promote,
+           n.sticky, t.task_type, t.rid, t.task_status, t.executed, t.delta
+    FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid
+    WHERE n.nid = %(nid)s AND n.type = 'task' FOR UPDATE
+"""
 TASK_ARGUMENTS: Final = "SELECT name, value FROM {hosting_task_arguments} WHERE vid = %(vid)s"
 INSERT_TASK: Final = """
     INSERT INTO {hosting_task} (vid, nid, task_type, rid, task_status, executed, delta)

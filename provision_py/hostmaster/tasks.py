@@ -10,12 +10,12 @@ import html
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from provision_py.errors import HostmasterError, TaskError
 from provision_py.hostmaster import queries
-from provision_py.hostmaster.access import rewrite_access
+from provision_py.hostmaster.access import find_owned, rewrite_access, store_grants, task_grants
 from provision_py.hostmaster.connection import Database, Row
 from provision_py.hostmaster.features import Features, load_features
 from provision_py.hostmaster.nodes import (
@@ -23,8 +23,8 @@ from provision_py.hostmaster.nodes import (
     Node,
     find_node,
     insert_node,
-    load_node,
     new_revision,
+    node_of,
     touch_node,
 )
 from provision_py.hostmaster.variables import HOSTMASTER_SITE, nid_variable
@@ -153,19 +153,18 @@ def claim_task(
     """
 
     def claim() -> TaskRecord:
-        former = _record(db, _task_row(db, nid, queries.LOCK_TASK))
+        row = _task_row(db, nid, queries.LOCK_TASK)
+        former, node = _record(db, row), node_of(row)
         if not force:
             _check_queued(former)
-        node = load_node(db, nid)
-        if node.vid != former.vid:
-            raise _running(nid)
         vid = new_revision(db, node, now)
         _insert_task(db, nid, vid, former.task_type, former.rid, PROCESSING, now, former.delta)
         _insert_arguments(db, nid, vid, former.arguments)
         known = features or load_features(db)
-        _retitle(db, node, former, known)
-        rewrite_access(db, nid, known)
-        return load_task(db, nid)
+        target = find_owned(db, former.rid)
+        title = _retitle(db, node, former, target.node if target else None, known)
+        store_grants(db, nid, task_grants(db, node, target, known))
+        return replace(former, vid=vid, title=title, status=PROCESSING, executed=now, changed=now)
 
     try:
         return db.retrying(claim)
@@ -175,7 +174,7 @@ def claim_task(
         raise
 
 
-def end_run(db: Database, task: TaskRecord, seconds: float) -> None:
+def end_run(db: Database, task: TaskRecord, seconds: float, features: Features | None = None) -> None:
     """Store how long the run took; the status stays *processing* until :func:`finish`.
 
     ``seconds`` becomes whole seconds, at least 1. When the task has a newer revision by now (it was run again with
@@ -188,10 +187,11 @@ def end_run(db: Database, task: TaskRecord, seconds: float) -> None:
         node = find_node(db, task.nid)
         if node is None or node.vid != task.vid:
             return
-        features = load_features(db)
+        known = features or load_features(db)
         touch_node(db, task.nid, task.executed or node.changed)
-        _retitle(db, node, task, features)
-        rewrite_access(db, task.nid, features)
+        target = find_owned(db, task.rid)
+        _retitle(db, node, task, target.node if target else None, known)
+        store_grants(db, task.nid, task_grants(db, node, target, known))
 
     db.together(end)
 
@@ -285,8 +285,8 @@ def _insert_task(
 
 
 def _insert_arguments(db: Database, nid: int, vid: int, arguments: Mapping[str, str]) -> None:
-    for name, value in arguments.items():
-        db.insert(queries.INSERT_TASK_ARGUMENT, {"vid": vid, "nid": nid, "name": name, "value": value})
+    rows = [{"vid": vid, "nid": nid, "name": name, "value": value} for name, value in arguments.items()]
+    db.insert_many(queries.INSERT_TASK_ARGUMENT, rows)
 
 
 def _argument(value: object) -> str:
@@ -349,12 +349,13 @@ def _shown_name(db: Database, target: Node, features: Features) -> str:
     return name.strip().lower()
 
 
-def _retitle(db: Database, node: Node, task: TaskRecord, features: Features) -> None:
-    """Every save of a task gives it the title that its object asks for now."""
-    target = find_node(db, task.rid)
+def _retitle(db: Database, node: Node, task: TaskRecord, target: Node | None, features: Features) -> str:
+    """Every save of a task gives it the title that its object asks for now; the title."""
     title = task_title(db, target, task.task_type, features) if target else None
-    if title is not None and title != node.title:
-        db.execute(queries.RENAME_NODE, {"nid": node.nid, "title": title})
+    if title is None or title == node.title:
+        return node.title
+    db.execute(queries.RENAME_NODE, {"nid": node.nid, "title": title})
+    return title
 
 
 def _log_type(raw: object) -> str:

@@ -33,9 +33,11 @@ _NID_DEFAULTS: Final = {
 def get_variable(db: Database, name: str, default: PhpValue = None) -> PhpValue:
     """A variable, or ``default`` when it is not set. Raises HostmasterError when its value cannot be read."""
     row = db.row(queries.VARIABLE, {"name": name})
-    if row is None:
-        return default
-    raw = row["value"]
+    return default if row is None else stored_value(db, name, row["value"])
+
+
+def stored_value(db: Database, name: str, raw: object) -> PhpValue:
+    """What the column ``value`` of a variable says. Raises HostmasterError when it cannot be read."""
     try:
         return unserialize(raw if isinstance(raw, bytes) else str(raw).encode())
     except PhpDataError as error:
@@ -60,7 +62,11 @@ def delete_variable(db: Database, name: str) -> None:
 
 def nid_variable(db: Database, name: str) -> int | None:
     """A variable that holds a node id (stored as string or int); its default in the code; None when there is none."""
-    value = get_variable(db, name)
+    return as_nid(name, get_variable(db, name))
+
+
+def as_nid(name: str, value: PhpValue) -> int | None:
+    """The node id that a variable's value says, or its default."""
     if isinstance(value, (int, str)) and str(value).strip().isdigit():
         return int(value)
     return _NID_DEFAULTS.get(name)

@@ -16,7 +16,7 @@ from provision_py.hostmaster.connection import Database
 from provision_py.hostmaster.context_options import command_line, context_options
 from provision_py.hostmaster.features import load_features
 from provision_py.hostmaster.locks import stale_runs
-from provision_py.hostmaster.nodes import find_node, load_node
+from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.tasklogs import TaskLogWriter
 from provision_py.hostmaster.variables import get_variable
 from provision_py.php.files import read_aliases
@@ -76,10 +76,10 @@ def test_access_rows_are_the_recorded_ones(recorded: Database) -> None:
     """Objects saved before the second client came have no row for it yet; nothing else differs."""
     features = load_features(recorded)
     for row in recorded.rows("SELECT nid FROM {node}"):
-        node = load_node(recorded, int(row["nid"]))
-        stored = recorded.rows("SELECT realm, gid, grant_update FROM {node_access} WHERE nid = %s", (node.nid,))
+        nid = int(row["nid"])
+        stored = recorded.rows("SELECT realm, gid, grant_update FROM {node_access} WHERE nid = %s", (nid,))
         have = {(each["realm"], each["gid"], bool(each["grant_update"])) for each in stored}
-        want = {(grant.realm, grant.gid, grant.update) for grant in grants_of(recorded, node, features)}
+        want = {(grant.realm, grant.gid, grant.update) for grant in grants_of(recorded, nid, features)}
         assert have <= want
         assert {gid for _realm, gid, _update in want - have} <= {124}
 
