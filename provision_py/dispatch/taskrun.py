@@ -22,11 +22,12 @@ from provision_py.dispatch.logsink import HostmasterSink
 from provision_py.dispatch.recovery import recover_context
 from provision_py.errors import ProvisionError, TaskError
 from provision_py.hostmaster.connection import Database, LostError, UnreachableError
-from provision_py.hostmaster.context_options import CommandLine, command_line, context_options
-from provision_py.hostmaster.features import load_features
+from provision_py.hostmaster.context_options import CommandLine, command_line, master_url, subject_options
+from provision_py.hostmaster.features import Features, load_features
 from provision_py.hostmaster.locks import Heartbeat, was_accepted
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
+from provision_py.hostmaster.subjects import Subject, load_subject
 from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish, load_task
 from provision_py.hostmaster.writeback import apply_failure, apply_success, is_foreign
 from provision_py.system.stopping import Stopped, deferring_signals
@@ -51,21 +52,30 @@ class Finished:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Front:
+    """What is known of the front end, and of the task's object, before the claim."""
+
+    features: Features
+    address: str | None
+    object_type: str | None
+
+
 def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -> Finished:
     """Run the task with node ``nid``.
 
     Raises TaskError (nothing was written) when it is not there, not queued, or taken by another runner. Whatever goes
     wrong afterwards ends in the task's log and status.
     """
-    _check_queued(session, db, nid)
+    object_type = _check_queued(session, db, nid)
     # What needs no claim comes before it: from then on people see the task running and wait for its log.
-    features = load_features(db)
+    front = _Front(load_features(db), master_url(db), object_type)
     with Heartbeat(db, nid) as heartbeat, db.sibling() as log_db:
         log_db.connect()
-        task = claim_task(db, nid, now=int(time.time()), force=force, features=features)
+        task = claim_task(db, nid, now=int(time.time()), force=force, features=front.features)
         started = time.monotonic()
         try:
-            stopped = _run_and_log(session, db, log_db, task, heartbeat, started)
+            stopped = _run_and_log(session, db, log_db, task, heartbeat, started, front)
             # The status follows from the log, so every row of it must be there.
             status = patiently(lambda: finish(db, task))
         except BaseException:
@@ -77,12 +87,18 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
 
 
 def _run_and_log(
-    session: Session, db: Database, log_db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float
+    session: Session,
+    db: Database,
+    log_db: Database,
+    task: TaskRecord,
+    heartbeat: Heartbeat,
+    started: float,
+    front: _Front,
 ) -> Stopped | None:
     with HostmasterSink(log_db, task, debug=session.flag("debug", False)) as sink:
         session.log.add_sink(sink)
         try:
-            stopped = _run_claimed(session, db, task, heartbeat, started)
+            stopped = _run_claimed(session, db, task, heartbeat, started, front)
         finally:
             session.log.remove_sink(sink)
         patiently(sink.flush)
@@ -101,12 +117,14 @@ def patiently(work: Callable[[], T]) -> T:
         time.sleep(RETRY_INTERVAL)
 
 
-def _check_queued(session: Session, db: Database, nid: int) -> None:
-    """Raises TaskError for a task that only Provision can run; it stays queued."""
+def _check_queued(session: Session, db: Database, nid: int) -> str | None:
+    """The type of a task's object. Raises TaskError for a task that only Provision can run; it stays queued."""
     queued = load_task(db, nid)
     target = find_node(db, queued.rid)
-    if target is not None:
-        check_supported(session, queued.task_type, target.type, where=f"task {nid}")
+    if target is None:
+        return None
+    check_supported(session, queued.task_type, target.type, where=f"task {nid}")
+    return target.type
 
 
 def check_supported(session: Session, task_type: str, object_type: str, *, where: str) -> None:
@@ -121,12 +139,12 @@ def check_supported(session: Session, task_type: str, object_type: str, *, where
 
 
 def _run_claimed(
-    session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float
+    session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float, front: _Front
 ) -> Stopped | None:
     """Run a task to its results, good or bad; the signal that stopped it, if one did."""
     session.log.entry(LogEntry("queue", f"Run of the task has begun: {task.title}"))
     try:
-        _run(session, db, task, heartbeat, started)
+        _run(session, db, task, heartbeat, started, front)
     except ProvisionError as error:
         session.report(error)
         _write_failure(session, db, task, started)
@@ -144,10 +162,13 @@ def _run_claimed(
     return None
 
 
-def _run(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float) -> None:
-    call = command_line(db, task)
+def _run(
+    session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat, started: float, front: _Front
+) -> None:
+    subject = load_subject(db, task.rid, front.object_type)
+    call = command_line(db, task, subject)
     if call.saves_context:
-        save_context(session, db, task)
+        _save_context(session, db, subject, front)
     if call.context is None:
         raise TaskError(f"What the task is about has been deleted: {task.title}", code="PROVISION_MISSING_CONTEXT")
     context = session.store.load(call.context)
@@ -160,9 +181,9 @@ def _run(session: Session, db: Database, task: TaskRecord, heartbeat: Heartbeat,
         _write_success(session, db, task, call, outcome, heartbeat, started)
 
 
-def save_context(session: Session, db: Database, task: TaskRecord) -> None:
-    """Push the front end's values of the task's object down into its alias file."""
-    name, options = context_options(db, task.rid)
+def _save_context(session: Session, db: Database, subject: Subject, front: _Front) -> None:
+    """Push the front end's values of a task's object down into its alias file."""
+    name, options = subject_options(db, subject, front.features, front.address)
     session.store.save(name, options)
     session.log.info(f"Stored the context @{name}")
 

@@ -71,7 +71,8 @@ def store_grants(db: Database, nid: int, grants: tuple[Grant, ...]) -> None:
         return
     if stored:
         db.execute(queries.DELETE_ACCESS, {"nid": nid})
-    rows = [(nid, grant.realm, grant.gid, 1, int(grant.update), 0) for grant in grants]
+    fixed = {"nid": nid, "view": 1, "delete": 0}
+    rows = [fixed | {"gid": each.gid, "realm": each.realm, "update": int(each.update)} for each in grants]
     db.insert_many(queries.INSERT_ACCESS, rows)
 
 

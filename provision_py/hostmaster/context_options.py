@@ -8,25 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote_plus
 
 from provision_py.errors import HostmasterError, TaskError
 from provision_py.hostmaster import queries
 from provision_py.hostmaster.connection import Database
 from provision_py.hostmaster.features import Features, load_features
-from provision_py.hostmaster.nodes import (
-    DELETED,
-    ServerRecord,
-    ServiceRecord,
-    SiteRecord,
-    context_name,
-    load_node,
-    load_platform,
-    load_server,
-    load_site,
-    nid_of_context,
-)
+from provision_py.hostmaster.nodes import DELETED, ServiceRecord, context_name, load_services, nid_of_context
+from provision_py.hostmaster.subjects import PlatformSubject, SiteSubject, Subject, load_subject
 from provision_py.hostmaster.tasks import TaskRecord
 from provision_py.hostmaster.variables import HOSTMASTER_SITE, nid_variable
 from provision_py.php.values import PhpValue
@@ -41,6 +31,9 @@ _SAVES_CONTEXT: Final = frozenset(
 _WITHOUT_PROFILE: Final = frozenset({"import", "delete", "verify"})
 #: Services in the order in which the front end's modules name them.
 _SERVICES: Final = ("db", "http")
+
+#: Arguments and options of a command.
+Built: TypeAlias = tuple[tuple[str, ...], dict[str, PhpValue]]
 
 
 @dataclass(frozen=True)
@@ -61,29 +54,35 @@ class CommandLine:
 
 
 def context_options(db: Database, rid: int, features: Features | None = None) -> tuple[str, dict[str, PhpValue]]:
+    """As :func:`subject_options`, of an object that is not loaded yet."""
+    return subject_options(db, load_subject(db, rid), features or load_features(db), master_url(db))
+
+
+def subject_options(
+    db: Database, subject: Subject, features: Features, address: str | None
+) -> tuple[str, dict[str, PhpValue]]:
     """Name of an object's context, without ``@``, and the options that ``provision-save`` gets for it.
 
-    ``root`` and ``uri`` are always among them, None where the type has no such value of its own. Raises
-    HostmasterError when the object has no context or refers to something that is gone.
+    ``root`` and ``uri`` are always among them, None where the type has no such value of its own. ``address`` is the
+    front end's own (:func:`master_url`). Raises HostmasterError when the object has no context or refers to something
+    that is gone.
     """
-    node = load_node(db, rid)
-    features = features or load_features(db)
-    name = _context(db, rid, f"The {node.type} {node.title}").removeprefix("@")
+    name = _own_context(subject)
     options: dict[str, PhpValue] = {
-        "context_type": node.type,
-        "master_url": master_url(db),
+        "context_type": subject.type,
+        "master_url": address,
         "root": None,
         "uri": None,
     }
-    match node.type:
-        case "server":
-            options |= _server_options(db, load_server(db, rid), features)
-        case "platform":
-            options |= _platform_options(db, rid)
-        case "site":
-            options |= _site_options(db, load_site(db, rid), features)
+    match subject:
+        case SiteSubject():
+            options |= _site_options(db, subject, features)
+        case PlatformSubject():
+            options |= _platform_options(subject)
+        case Subject(type="server"):
+            options |= _server_options(db, subject, features)
         case other:
-            raise HostmasterError(f"A node of type {other} has no context", where=f"node {rid}")
+            raise HostmasterError(f"A node of type {other.type} has no context", where=f"node {subject.nid}")
     return name, options
 
 
@@ -92,34 +91,27 @@ def task_options(db: Database, task: TaskRecord) -> dict[str, PhpValue]:
     return command_line(db, task).options
 
 
-def command_line(db: Database, task: TaskRecord) -> CommandLine:
+def command_line(db: Database, task: TaskRecord, subject: Subject | None = None) -> CommandLine:
     """The command that a task stands for. Task types of extensions become ``provision-TYPE`` too.
 
-    Raises TaskError when the task's arguments do not fit or what they name is gone.
+    ``subject`` is the task's object, where it has been loaded. Raises TaskError when the task's arguments do not fit
+    or what they name is gone.
     """
-    node = load_node(db, task.rid)
+    subject = subject or load_subject(db, task.rid)
     arguments: tuple[str, ...] = ()
     options: dict[str, PhpValue] = {}
-    deleted = False
-    if node.type == "site":
-        site = load_site(db, task.rid)
-        deleted = site.status == DELETED
+    if isinstance(subject, SiteSubject):
         build = _SITE_COMMANDS.get(task.task_type, _plain_command)
-        arguments, options = build(db, task, site)
-    elif node.type == "platform":
-        deleted = load_platform(db, task.rid).status == DELETED
-        if task.task_type == "migrate":
-            raise _bad_arguments(task, "A platform is migrated by one task per site, never by a task of its own")
-    elif node.type == "server":
-        deleted = load_server(db, task.rid).status == DELETED
-    name = None if deleted else _context(db, task.rid, f"The {node.type} {node.title}").removeprefix("@")
+        arguments, options = build(db, task, subject)
+    elif subject.type == "platform" and task.task_type == "migrate":
+        raise _bad_arguments(task, "A platform is migrated by one task per site, never by a task of its own")
     return CommandLine(
-        context=name,
-        object_type=node.type,
+        context=None if subject.status == DELETED else _own_context(subject),
+        object_type=subject.type,
         command=f"provision-{task.task_type}",
         arguments=arguments,
         options=options,
-        saves_context=(node.type, task.task_type) in _SAVES_CONTEXT,
+        saves_context=(subject.type, task.task_type) in _SAVES_CONTEXT,
         forgets_context=task.task_type == "delete",
     )
 
@@ -143,25 +135,26 @@ def site_domain(name: str, features: Features) -> str:
 # Servers
 
 
-def _server_options(db: Database, server: ServerRecord, features: Features) -> dict[str, PhpValue]:
-    addresses = [str(row["ip_address"]) for row in db.rows(queries.SERVER_ADDRESSES, {"nid": server.node.nid})]
+def _server_options(db: Database, server: Subject, features: Features) -> dict[str, PhpValue]:
+    addresses = [str(row["ip_address"]) for row in db.rows(queries.SERVER_ADDRESSES, {"nid": server.nid})]
     options: dict[str, PhpValue] = {
-        "remote_host": server.node.title,
+        "remote_host": server.title,
         "ip_addresses": ",".join(addresses) or _NULL,
     }
-    for service in dict.fromkeys((*_SERVICES, *server.services)):
-        record = server.services.get(service)
+    services = load_services(db, server.nid)
+    for service in dict.fromkeys((*_SERVICES, *services)):
+        record = services.get(service)
         if record is None:
             options[f"{service}_service_type"] = "NONE"
         else:
             options |= _service_options(db, server, record)
     if features.has_module("hosting_server_data") and features.has_table("hosting_server_data"):
-        options["server_data"] = db.value(queries.SERVER_DATA, {"nid": server.node.nid}) or _NULL
+        options["server_data"] = db.value(queries.SERVER_DATA, {"nid": server.nid}) or _NULL
     return options
 
 
-def _service_options(db: Database, server: ServerRecord, record: ServiceRecord) -> dict[str, PhpValue]:
-    nid = server.node.nid
+def _service_options(db: Database, server: Subject, record: ServiceRecord) -> dict[str, PhpValue]:
+    nid = server.nid
     options: dict[str, PhpValue] = {f"{record.service}_service_type": record.type}
     match record.service, record.type:
         case "http", "cluster":
@@ -186,10 +179,10 @@ def _members(db: Database, sql: str, params: dict[str, object]) -> str:
     return ",".join(f"@{row['name']}" for row in db.rows(sql, params))
 
 
-def _master_db(db: Database, server: ServerRecord) -> str:
-    row = db.row(queries.DB_CREDENTIALS, {"nid": server.node.nid}) or {"db_user": "", "db_passwd": ""}
+def _master_db(db: Database, server: Subject) -> str:
+    row = db.row(queries.DB_CREDENTIALS, {"nid": server.nid}) or {"db_user": "", "db_passwd": ""}
     user, password = (_url_encoded(str(row[key] or "")) for key in ("db_user", "db_passwd"))
-    return f"mysql://{user}:{password}@{server.node.title}"
+    return f"mysql://{user}:{password}@{server.title}"
 
 
 def _url_encoded(text: str) -> str:
@@ -200,11 +193,11 @@ def _url_encoded(text: str) -> str:
 # Platforms
 
 
-def _platform_options(db: Database, nid: int) -> dict[str, PhpValue]:
-    platform = load_platform(db, nid)
+def _platform_options(platform: PlatformSubject) -> dict[str, PhpValue]:
+    web_server = platform.web_server
     options: dict[str, PhpValue] = {
         "server": "@server_master",
-        "web_server": _context(db, platform.web_server, f"The web server of platform {platform.node.title}"),
+        "web_server": f"@{_there(web_server, platform, f'The web server of platform {platform.title}')}",
         "root": platform.publish_path.strip(" "),
     }
     if platform.makefile:
@@ -216,21 +209,20 @@ def _platform_options(db: Database, nid: int) -> dict[str, PhpValue]:
 # Sites
 
 
-def _site_options(db: Database, site: SiteRecord, features: Features) -> dict[str, PhpValue]:
-    nid, title = site.node.nid, site.node.title
+def _site_options(db: Database, site: SiteSubject, features: Features) -> dict[str, PhpValue]:
     options: dict[str, PhpValue] = {}
     if features.has_module("hosting_alias"):
-        options |= _alias_options(db, nid)
-    options["db_server"] = _context(db, site.db_server, f"The database server of site {title}")
-    options["platform"] = _context(db, site.platform, f"The platform of site {title}")
-    options["uri"] = site_domain(title, features)
+        options |= _alias_options(db, site.nid)
+    options["db_server"] = f"@{_there(site.db_server_context, site, f'The database server of site {site.title}')}"
+    options["platform"] = f"@{_there(site.platform_context, site, f'The platform of site {site.title}')}"
+    options["uri"] = site_domain(site.title, features)
     options["language"] = site.language
-    options["profile"] = _profile(db, site)
-    options["client_name"] = db.value(queries.CLIENT_NAME, {"nid": site.client}) if site.client else None
+    options["profile"] = site.profile
+    options["client_name"] = site.client_name
     if features.has_module("hosting_ssl") or features.has_module("hosting_nginx_ssl"):
-        options |= _ssl_options(db, nid)
+        options |= _ssl_options(db, site.nid)
     if features.has_module("hosting_site_data") and features.has_table("hosting_site_data"):
-        options["site_data"] = db.value(queries.SITE_DATA, {"nid": nid}) or _NULL
+        options["site_data"] = db.value(queries.SITE_DATA, {"nid": site.nid}) or _NULL
     return options
 
 
@@ -264,43 +256,41 @@ def _ssl_options(db: Database, nid: int) -> dict[str, PhpValue]:
 # Commands of site tasks
 
 
-def _plain_command(db: Database, task: TaskRecord, site: SiteRecord) -> tuple[tuple[str, ...], dict[str, PhpValue]]:
+def _plain_command(db: Database, task: TaskRecord, site: SiteSubject) -> Built:
     options: dict[str, PhpValue] = {}
     if task.task_type == "install":
         options["client_email"] = db.value(queries.USER_MAIL, {"uid": task.uid}) or ""
     if task.task_type not in _WITHOUT_PROFILE:
-        options["profile"] = _profile(db, site)
+        options["profile"] = site.profile
     return (), options
 
 
-def _restore_command(db: Database, task: TaskRecord, site: SiteRecord) -> tuple[tuple[str, ...], dict[str, PhpValue]]:
+def _restore_command(db: Database, task: TaskRecord, site: SiteSubject) -> Built:
     bid = task.arguments.get("bid", "")
     file = db.value(queries.BACKUP_FILE, {"bid": bid}) if bid.isdigit() else None
     if not file:
         raise _bad_arguments(task, f"The backup {bid or '(none given)'} is not known to the front end")
-    return (str(file),), {"profile": _profile(db, site)}
+    return (str(file),), {"profile": site.profile}
 
 
-def _backup_delete_command(
-    db: Database, task: TaskRecord, site: SiteRecord
-) -> tuple[tuple[str, ...], dict[str, PhpValue]]:
+def _backup_delete_command(db: Database, task: TaskRecord, site: SiteSubject) -> Built:
     files = [file for file in task.arguments.values() if file not in ("", "0")]
     if not files:
         raise _bad_arguments(task, "No backup was chosen")
-    return (",".join(files),), {"profile": _profile(db, site)}
+    return (",".join(files),), {"profile": site.profile}
 
 
-def _migrate_command(db: Database, task: TaskRecord, site: SiteRecord) -> tuple[tuple[str, ...], dict[str, PhpValue]]:
+def _migrate_command(db: Database, task: TaskRecord, site: SiteSubject) -> Built:
     features = load_features(db)
     platform, target = _target_platform(db, task)
     arguments = [target]
     new_name = site_domain(task.arguments.get("new_uri", ""), features)
-    if new_name and new_name != site_domain(site.node.title, features):
+    if new_name and new_name != site_domain(site.title, features):
         arguments.append(f"@{new_name}")
     return tuple(arguments), _moving_options(db, task, site, platform)
 
 
-def _clone_command(db: Database, task: TaskRecord, site: SiteRecord) -> tuple[tuple[str, ...], dict[str, PhpValue]]:
+def _clone_command(db: Database, task: TaskRecord, site: SiteSubject) -> Built:
     features = load_features(db)
     platform, target = _target_platform(db, task)
     new_name = site_domain(task.arguments.get("new_uri", ""), features)
@@ -315,9 +305,7 @@ def _clone_command(db: Database, task: TaskRecord, site: SiteRecord) -> tuple[tu
     return (f"@{new_name}", target), options
 
 
-_SITE_COMMANDS: Final[
-    dict[str, Callable[[Database, TaskRecord, SiteRecord], tuple[tuple[str, ...], dict[str, PhpValue]]]]
-] = {
+_SITE_COMMANDS: Final[dict[str, Callable[[Database, TaskRecord, SiteSubject], Built]]] = {
     "backup-delete": _backup_delete_command,
     "clone": _clone_command,
     "migrate": _migrate_command,
@@ -333,40 +321,43 @@ def _target_platform(db: Database, task: TaskRecord) -> tuple[int, str]:
     return int(text), _context(db, int(text), f"The target platform {text}")
 
 
-def _moving_options(db: Database, task: TaskRecord, site: SiteRecord, platform: int) -> dict[str, PhpValue]:
+def _moving_options(db: Database, task: TaskRecord, site: SiteSubject, platform: int) -> dict[str, PhpValue]:
     options: dict[str, PhpValue] = {}
     server = task.arguments.get("new_db_server", "")
     if server.isdigit() and int(server) not in (0, site.db_server):
         options["new_db_server"] = _context(db, int(server), f"The target database server {server}")
-    name = _profile(db, site)
+    name = site.profile
     wanted = {"platform": platform, "name": name}
     profile = db.value(queries.PROFILE_ON_PLATFORM, wanted) or db.value(queries.PROFILE_SUCCESSOR, wanted)
     if name is None or profile is None:
         raise TaskError(
             f"The target platform has no install profile {name or '(none known)'}, nor one that replaces it",
-            where=f"site {site.node.title}",
+            where=f"site {site.title}",
             hint="Verify the target platform, or add the profile to its code",
             code="HOSTING_NO_VALID_PROFILE",
         )
     return {"profile": str(profile), **options}
 
 
-def _profile(db: Database, site: SiteRecord) -> str | None:
-    name = db.value(queries.PACKAGE_NAME, {"nid": site.profile}) if site.profile else None
-    return None if name is None else str(name)
+def _own_context(subject: Subject) -> str:
+    return _there(subject.context, subject, f"The {subject.type} {subject.title}")
 
 
 def _context(db: Database, nid: int, what: str) -> str:
     """The context name of a node, with ``@``."""
-    name = context_name(db, nid)
+    return f"@{_there(context_name(db, nid), nid, what)}"
+
+
+def _there(name: str | None, where: Subject | int, what: str) -> str:
+    """A context name that must be there. Raises HostmasterError."""
     if name is None:
         raise HostmasterError(
             f"{what} has no context in the front end",
-            where=f"node {nid}",
+            where=f"node {where.nid if isinstance(where, Subject) else where}",
             hint="It may have been deleted; choose another one in the front end",
             code="PROVISION_MISSING_CONTEXT",
         )
-    return f"@{name}"
+    return name
 
 
 def _bad_arguments(task: TaskRecord, why: str) -> TaskError:

@@ -149,17 +149,22 @@ def load_platform(db: Database, nid: int) -> PlatformRecord:
 def load_server(db: Database, nid: int) -> ServerRecord:
     """A server. Raises HostmasterError when the node is missing or not a server."""
     node, row = _load(db, nid, "server", queries.SERVER)
-    services = (
-        ServiceRecord(str(each["service"]), str(each["type"]), _text(each["restart_cmd"]), _int(each["port"]))
-        for each in db.rows(queries.SERVICES, {"nid": nid})
-    )
     return ServerRecord(
         node=node,
         human_name=_text(row["human_name"]),
         verified=_int(row["verified"]),
         status=_int(row["status"]),
-        services={service.service: service for service in services},
+        services=load_services(db, nid),
     )
+
+
+def load_services(db: Database, nid: int) -> dict[str, ServiceRecord]:
+    """The available services of a server by name."""
+    services = (
+        ServiceRecord(str(each["service"]), str(each["type"]), _text(each["restart_cmd"]), _int(each["port"]))
+        for each in db.rows(queries.SERVICES, {"nid": nid})
+    )
+    return {service.service: service for service in services}
 
 
 def insert_node(

@@ -83,6 +83,34 @@ SERVICES: Final = """
     WHERE n.nid = %(nid)s AND v.available = 1
 """
 
+#: What tasks are about, with the names of what it refers to (:mod:`provision_py.hostmaster.subjects`).
+SERVER_SUBJECT: Final = """
+    SELECT n.title, c.name AS context, s.status
+    FROM {node} n JOIN {hosting_server} s ON s.vid = n.vid LEFT JOIN {hosting_context} c ON c.nid = n.nid
+    WHERE n.nid = %(nid)s AND n.type = 'server'
+"""
+PLATFORM_SUBJECT: Final = """
+    SELECT n.title, c.name AS context, p.status, p.publish_path, p.makefile, p.make_working_copy,
+           w.name AS web_server_context
+    FROM {node} n JOIN {hosting_platform} p ON p.vid = n.vid LEFT JOIN {hosting_context} c ON c.nid = n.nid
+    LEFT JOIN {hosting_context} w ON w.nid = p.web_server
+    WHERE n.nid = %(nid)s AND n.type = 'platform'
+"""
+SITE_SUBJECT: Final = """
+    SELECT n.title, c.name AS context, s.status, s.language, s.db_server, d.name AS db_server_context,
+           p.name AS platform_context, g.short_name AS profile_name, u.uname AS client_name
+    FROM {node} n JOIN {hosting_site} s ON s.vid = n.vid LEFT JOIN {hosting_context} c ON c.nid = n.nid
+    LEFT JOIN {hosting_context} d ON d.nid = s.db_server
+    LEFT JOIN {hosting_context} p ON p.nid = s.platform
+    LEFT JOIN {node} gn ON gn.nid = s.profile LEFT JOIN {hosting_package} g ON g.vid = gn.vid
+    LEFT JOIN {node} un ON un.nid = s.client LEFT JOIN {hosting_client} u ON u.vid = un.vid
+    WHERE n.nid = %(nid)s AND n.type = 'site'
+"""
+OTHER_SUBJECT: Final = """
+    SELECT n.title, c.name AS context, 0 AS status
+    FROM {node} n LEFT JOIN {hosting_context} c ON c.nid = n.nid WHERE n.nid = %(nid)s
+"""
+
 HOSTMASTER_DOMAIN: Final = "SELECT title FROM {node} WHERE nid = %(nid)s AND type = 'site'"
 
 # Access (client/hosting_client.access.inc)
@@ -90,8 +118,8 @@ HOSTMASTER_DOMAIN: Final = "SELECT title FROM {node} WHERE nid = %(nid)s AND typ
 ACCESS: Final = "SELECT realm, gid, grant_view, grant_update, grant_delete FROM {node_access} WHERE nid = %(nid)s"
 DELETE_ACCESS: Final = "DELETE FROM {node_access} WHERE nid = %(nid)s"
 INSERT_ACCESS: Final = """
-    INSERT INTO {node_access} (nid, realm, gid, grant_view, grant_update, grant_delete)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO {node_access} (nid, gid, realm, grant_view, grant_update, grant_delete)
+    VALUES (%(nid)s, %(gid)s, %(realm)s, %(view)s, %(update)s, %(delete)s)
 """
 OWNED_NODE: Final = """
     SELECT n.nid, n.vid, n.type, n.language, n.title, n.uid, n.status, n.created, n.changed, n.comment, n.promote,
@@ -230,12 +258,6 @@ PACK_MEMBERS: Final = f"""
     SELECT c.name FROM {{node}} n JOIN {{hosting_web_pack}} w ON w.vid = n.vid {_MEMBER}
     WHERE n.nid = %(nid)s AND w.type = %(type)s ORDER BY w.web_server_nid
 """  # noqa: S608
-PACKAGE_NAME: Final = """
-    SELECT p.short_name FROM {node} n JOIN {hosting_package} p ON p.vid = n.vid WHERE n.nid = %(nid)s
-"""
-CLIENT_NAME: Final = """
-    SELECT c.uname FROM {node} n JOIN {hosting_client} c ON c.vid = n.vid WHERE n.nid = %(nid)s
-"""
 SITE_ALIASES: Final = """
     SELECT a.alias, a.redirection FROM {node} n JOIN {hosting_site_alias} a ON a.vid = n.vid
     WHERE n.nid = %(nid)s
