@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,16 +27,20 @@ _STRING = re.compile(rb"'[^']*'")
 _PLAIN = re.compile(rb"<\?php\s+\$aliases\[\] = array \((?:[\s0-9,()-]|=>|array|true|false|NULL)*\);\s*")
 
 
+#: What was read, by path, and the state of the file then: for all folders of a process and those forked from it.
+_READ: dict[str, tuple[tuple[int, ...], PhpArray]] = {}
+
+
 class AliasFolder:
     """Records by context name. What was read is kept as long as the file does not change."""
 
     def __init__(self, path: Path) -> None:
         self.folder = path
         self._host = LocalHost()
-        self._read: dict[str, tuple[tuple[int, ...], PhpArray]] = {}
+        self._start = os.path.join(path, "")
 
-    def path(self, name: str) -> Path:
-        return self.folder / f"{name}{SUFFIX}"
+    def path(self, name: str) -> str:
+        return f"{self._start}{name}{SUFFIX}"
 
     def names(self) -> tuple[str, ...]:
         try:
@@ -51,18 +56,18 @@ class AliasFolder:
         """The record of a context, a copy of one's own. Raises ContextError when it is missing or unreadable."""
         path = self.path(name)
         try:
-            found = path.stat()
+            found = os.stat(path)
         except FileNotFoundError:
             raise ContextError(
-                f"There is no context @{name}", where=str(path), hint="provision-py site:alias lists all contexts"
+                f"There is no context @{name}", where=path, hint="provision-py site:alias lists all contexts"
             ) from None
         except OSError as error:
             raise _unreadable(path, error) from error
         state = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
-        known = self._read.get(name)
+        known = _READ.get(path)
         if known is None or known[0] != state:
             known = (state, self._parse(name, path))
-            self._read[name] = known
+            _READ[path] = known
         return dict(known[1])
 
     def mentions(self, name: str, words: Collection[str]) -> bool:
@@ -72,14 +77,14 @@ class AliasFolder:
         the form that we and drush write may say anything.
         """
         try:
-            content = self.path(name).read_bytes()
+            content = Path(self.path(name)).read_bytes()
         except OSError:
             return True
         if any(word.encode() in content for word in words):
             return True
         return b"\\" in content or not _PLAIN.fullmatch(_STRING.sub(b"", content))
 
-    def _parse(self, name: str, path: Path) -> PhpArray:
+    def _parse(self, name: str, path: str) -> PhpArray:
         try:
             records = read_aliases(path)
         except OSError as error:
@@ -87,7 +92,7 @@ class AliasFolder:
         if name not in records:
             raise ContextError(
                 f"The file defines no alias of the name {name}",
-                where=str(path),
+                where=path,
                 hint=f"It should assign $aliases['{name}']",
             )
         return records[name]
@@ -96,14 +101,15 @@ class AliasFolder:
         """Write a record where it differs from what is on disk; readers see the old file or the new one."""
         path = self.path(name)
         data = render_alias(name, record).encode("utf-8", "surrogateescape")
-        if path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o7777 == MODE:
+        if os.path.isfile(path) and Path(path).read_bytes() == data and os.stat(path).st_mode & 0o7777 == MODE:
             return
-        self._host.write(str(path), data, mode=MODE)
-        self._read.pop(name, None)
+        self._host.write(path, data, mode=MODE)
+        _READ.pop(path, None)
 
     def remove(self, name: str) -> bool:
-        self._read.pop(name, None)
-        return self._host.remove(str(self.path(name)))
+        path = self.path(name)
+        _READ.pop(path, None)
+        return self._host.remove(path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -130,13 +136,13 @@ def check_extra_names(
 
     ``old`` and ``new`` are the site's record before and after the change: its extra file may hold either.
     """
-    at = Key(name, "drush_aliases", str(files.path(name)))
+    at = Key(name, "drush_aliases", files.path(name))
     for text in extra_names:
         try:
             extra = new_context_name(text)
         except ContextError as error:
             raise ContextError(error.what, where=at.where(), hint=error.hint, code=error.code) from error
-        if extra == name or not files.path(extra).exists():
+        if extra == name or not os.path.exists(files.path(extra)):
             continue
         found = files.read(extra)
         if not _same_site(found, old) and not _same_site(found, new):
@@ -150,10 +156,10 @@ def check_extra_names(
 
 def remove_former_extra_names(files: AliasFolder, name: str, old: PhpArray, new: PhpArray) -> None:
     """Remove the files of extra drush aliases that a site had and has no more."""
-    at = Key(name, "drush_aliases", str(files.path(name)))
+    at = Key(name, "drush_aliases", files.path(name))
     kept = {name, *to_texts(new.get("drush_aliases"), at)}
     for former in to_texts(old.get("drush_aliases"), at):
-        if former not in kept and files.path(former).is_file() and _same_site(files.read(former), old):
+        if former not in kept and os.path.isfile(files.path(former)) and _same_site(files.read(former), old):
             files.remove(former)
 
 
@@ -162,10 +168,10 @@ def _same_site(one: Mapping[int | str, PhpValue], other: Mapping[int | str, PhpV
     return all(to_text_of(one.get(key)) == to_text_of(other.get(key)) for key in ("context_type", "uri", "platform"))
 
 
-def _unreadable(path: Path, error: OSError) -> ContextError:
+def _unreadable(path: str, error: OSError) -> ContextError:
     return ContextError(
         f"The alias file cannot be read: {error.strerror}",
-        where=str(path),
+        where=path,
         hint="Run as the user that owns it",
         code="PROVISION_UNREADABLE_CONTEXT",
     )

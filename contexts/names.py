@@ -7,6 +7,7 @@ characters pass. Everything here is pure.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from provision_py.errors import ContextError, ProvisionError
 
@@ -24,6 +25,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
+@lru_cache(maxsize=1024)
 def context_name(text: str) -> str:
     """The name of a context, without the leading ``@``, for ``@name`` or ``name``.
 

@@ -115,7 +115,7 @@ class ContextStore:
         return tuple(found)
 
     def exists(self, name: str) -> bool:
-        return self._files.path(context_name(name)).is_file()
+        return os.path.isfile(self._files.path(context_name(name)))
 
     def record(self, name: str) -> PhpArray:
         """What is on disk, unchanged. Raises ContextError when there is no such context."""
@@ -342,7 +342,7 @@ class ContextStore:
             )
 
     def _key(self, name: str, key: str) -> Key:
-        return Key(name, key, str(self._files.path(name)))
+        return Key(name, key, self._files.path(name))
 
 
 def _rest(record: PhpArray, values: Mapping[str, PhpValue]) -> PhpArray:
