@@ -40,6 +40,17 @@ def prepare(session: Session, name: str) -> None:
                 templating.compile_templates(getattr(found, "application", "none"))
 
 
+def warm_up(session: Session, name: str, context: str | None) -> None:
+    """Import a command and read the alias files of a context and all that it refers to, before they are needed.
+
+    What cannot be read is left to the command, which says why.
+    """
+    with suppress(ProvisionError):
+        Registry(plugins=lambda: session.plugins).find(name).load()
+        if context is not None:
+            session.store.load(context)
+
+
 def run_command(
     session: Session,
     name: str,

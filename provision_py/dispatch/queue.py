@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from provision_py.commands.invoke import prepare, supports
+from provision_py.commands.invoke import prepare, supports, warm_up
 from provision_py.commands.session import Session
 from provision_py.dispatch import recovery
 from provision_py.dispatch.taskrun import run_task
@@ -15,6 +15,7 @@ from provision_py.dispatch.workers import Workers
 from provision_py.errors import LockedError, ProvisionError
 from provision_py.hostmaster.connection import Database, DatabaseSettings
 from provision_py.hostmaster.locks import DrupalLock
+from provision_py.hostmaster.nodes import context_name
 from provision_py.hostmaster.queue import (
     DISPATCH_LOCK,
     QUEUE_LOCK_TIMEOUT,
@@ -76,7 +77,9 @@ class QueueRunner:
                         workers.wait_for_one()
                         continue
                     started.add(task.nid)
-                    prepare(self._session, f"provision-{task.task_type}")
+                    command = f"provision-{task.task_type}"
+                    prepare(self._session, command)
+                    warm_up(self._session, command, context_name(db, task.rid))
                     workers.start(task.nid)
             workers.wait_for_all()
         except Stopped:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
-from provision_py.commands.invoke import run_command, supports
+from provision_py.commands.invoke import run_command, supports, warm_up
 from provision_py.commands.session import Session
 from provision_py.dispatch import contextlocks
 from provision_py.dispatch.logsink import HostmasterSink
@@ -28,7 +28,7 @@ from provision_py.hostmaster.locks import Heartbeat, was_accepted
 from provision_py.hostmaster.nodes import find_node
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.hostmaster.subjects import Subject, load_subject
-from provision_py.hostmaster.tasks import TaskRecord, claim_task, end_run, finish, load_task
+from provision_py.hostmaster.tasks import TaskOutline, TaskRecord, claim_task, end_run, finish, outline_task
 from provision_py.hostmaster.writeback import apply_failure, apply_success, is_foreign
 from provision_py.system.stopping import Stopped, deferring_signals
 from provision_py.tasklog import LogEntry
@@ -67,9 +67,10 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
     Raises TaskError (nothing was written) when it is not there, not queued, or taken by another runner. Whatever goes
     wrong afterwards ends in the task's log and status.
     """
-    object_type = _check_queued(session, db, nid)
+    outline = _outline(session, db, nid)
     # What needs no claim comes before it: from then on people see the task running and wait for its log.
-    front = _Front(load_features(db), master_url(db), object_type)
+    front = _Front(load_features(db), master_url(db), outline.object_type)
+    warm_up(session, f"provision-{outline.task_type}", outline.context)
     with Heartbeat(db, nid) as heartbeat, db.sibling() as log_db:
         log_db.connect()
         task = claim_task(db, nid, now=int(time.time()), force=force, features=front.features)
@@ -117,14 +118,12 @@ def patiently(work: Callable[[], T]) -> T:
         time.sleep(RETRY_INTERVAL)
 
 
-def _check_queued(session: Session, db: Database, nid: int) -> str | None:
-    """The type of a task's object. Raises TaskError for a task that only Provision can run; it stays queued."""
-    queued = load_task(db, nid)
-    target = find_node(db, queued.rid)
-    if target is None:
-        return None
-    check_supported(session, queued.task_type, target.type, where=f"task {nid}")
-    return target.type
+def _outline(session: Session, db: Database, nid: int) -> TaskOutline:
+    """What a task is. Raises TaskError for one that only Provision can run; it stays queued."""
+    task = outline_task(db, nid)
+    if task.object_type is not None:
+        check_supported(session, task.task_type, task.object_type, where=f"task {nid}")
+    return task
 
 
 def check_supported(session: Session, task_type: str, object_type: str, *, where: str) -> None:

@@ -151,6 +151,12 @@ LOCK_TASK: Final = """
     FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid
     WHERE n.nid = %(nid)s AND n.type = 'task' FOR UPDATE
 """
+TASK_OUTLINE: Final = """
+    SELECT t.task_type, t.rid, o.type AS object_type, c.name AS context
+    FROM {node} n JOIN {hosting_task} t ON t.vid = n.vid
+    LEFT JOIN {node} o ON o.nid = t.rid LEFT JOIN {hosting_context} c ON c.nid = t.rid
+    WHERE n.nid = %(nid)s AND n.type = 'task'
+"""
 TASK_ARGUMENTS: Final = "SELECT name, value FROM {hosting_task_arguments} WHERE vid = %(vid)s"
 INSERT_TASK: Final = """
     INSERT INTO {hosting_task} (vid, nid, task_type, rid, task_status, executed, delta)

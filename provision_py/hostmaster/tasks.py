@@ -99,6 +99,24 @@ class TaskRecord:
     changed: int = 0
 
 
+@dataclass(frozen=True)
+class TaskOutline:
+    """What a task is, without what its run needs: type, and type and context (without ``@``) of its object.
+
+    ``object_type`` None: the object is gone.
+    """
+
+    task_type: str
+    object_type: str | None
+    context: str | None
+
+
+def outline_task(db: Database, nid: int) -> TaskOutline:
+    """What a task is. Raises TaskError (HOSTING_INVALID_TASK) when there is none with this node id."""
+    row = _task_row(db, nid, queries.TASK_OUTLINE)
+    return TaskOutline(str(row["task_type"] or ""), row["object_type"], row["context"])
+
+
 def load_task(db: Database, nid: int) -> TaskRecord:
     """A task. Raises TaskError (HOSTING_INVALID_TASK) when there is none with this node id."""
     return _record(db, _task_row(db, nid, queries.TASK))
