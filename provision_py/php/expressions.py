@@ -23,6 +23,8 @@ _ENTRY = re.compile(
     )""",
     re.VERBOSE,
 )
+_COMMA = re.compile(r"[ \t\r\n]*+,")
+_CLOSE = re.compile(r"[ \t\r\n]*+([)\]])")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _CONSTANTS: Final[dict[str, PhpValue]] = {
     "INF": float("inf"),
@@ -267,6 +269,10 @@ class Expressions:
                 if match["open"]:
                     self._end_entry(close)
             else:
+                end = _CLOSE.match(lexer.text, lexer.at)
+                if end and end[1] == close:
+                    lexer.at = end.end()
+                    return array
                 token = lexer.peek()
                 if self._accept(close):
                     return array
@@ -280,13 +286,9 @@ class Expressions:
     def _entry(self, match: re.Match[str]) -> tuple[int | str, PhpValue]:
         name, index, opening, text, number, word = match.group("key", "index", "open", "string", "int", "word")
         key = int(index) if name is None else string_key(name)
-        if text is not None:
-            return key, text
         if opening is not None:
             return key, self._array("]" if opening == "[" else ")")
-        if number is not None:
-            return key, int(number)
-        return key, _WORDS[word.lower()]
+        return key, scalar(text, number, word)
 
     def _slow_entry(self) -> tuple[int | str | None, PhpValue]:
         token = self.lexer.peek()
@@ -297,10 +299,21 @@ class Expressions:
 
     def _end_entry(self, close: str) -> None:
         """Read the comma after an entry; a closing bracket is left to be read."""
+        comma = _COMMA.match(self.lexer.text, self.lexer.at)
+        if comma:
+            self.lexer.at = comma.end()
+            return
         token = self.lexer.peek()
         if token.kind == "op" and token.value == close:
             return
         self.expect(",")
+
+
+def scalar(text: str | None, number: str | None, word: str) -> PhpValue:
+    """The value of a literal without escapes: a string's text, a whole number's digits, or a word."""
+    if text is not None:
+        return text
+    return int(number) if number is not None else _WORDS[word.lower()]
 
 
 class Append:

@@ -6,13 +6,22 @@ What is more than data raises NotPlainError: then PHP itself has to evaluate the
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from provision_py.errors import PhpDataError
-from provision_py.php.expressions import SUPERGLOBALS, Append, Expressions
-from provision_py.php.lexer import Lexer, Token
+from provision_py.php.expressions import SUPERGLOBALS, Append, Expressions, scalar
+from provision_py.php.keys import string_key
+from provision_py.php.lexer import IDENTIFIER, Lexer, Token
 from provision_py.php.values import PhpArray, PhpValue
 
+# The usual statement of a data file in one match: $name['key'] = scalar;
+_SET = re.compile(
+    rf"""\$(?P<name>{IDENTIFIER})\['(?P<key>[^'\\]*+)'\][ \t]*+=[ \t]*+
+    (?:'(?P<string>[^'\\]*+)'|(?P<int>0|-?[1-9][0-9]{{0,17}})|(?P<word>true|false|NULL|TRUE|FALSE|null))
+    [ \t]*+;""",
+    re.VERBOSE,
+)
 _INCLUDES = frozenset({"include", "include_once", "require", "require_once"})
 _MAX_INCLUDES = 50
 
@@ -58,6 +67,8 @@ class _Program(Expressions):
     def run(self) -> None:
         try:
             while True:
+                if self._plain_assignment():
+                    continue
                 token = self.lexer.next()
                 self.began = token.start
                 if token.kind == "end":
@@ -65,6 +76,20 @@ class _Program(Expressions):
                 self._statement(token)
         except RecursionError:
             raise self.lexer.not_plain(self.began) from None
+
+    def _plain_assignment(self) -> bool:
+        """Read a statement of the usual form, if the next one is of it."""
+        lexer = self.lexer
+        at = lexer.skip_blank()
+        match = _SET.match(lexer.text, at)
+        if match is None:
+            return False
+        name, key, text, number, word = match.group("name", "key", "string", "int", "word")
+        if name in SUPERGLOBALS or name == "this":
+            return False
+        lexer.at = match.end()
+        self._assign(name, [string_key(key)], scalar(text, number, word), Token("variable", name, at, lexer.at))
+        return True
 
     def _statement(self, token: Token) -> None:
         if token.kind == "variable":
