@@ -102,7 +102,8 @@ class DrupalLock:
 
 
 class Heartbeat:
-    """Shows, while it is open, that the run of a task is alive; a thread renews the row on a connection of its own.
+    """Shows, while it is open, that the run of a task is alive; a thread renews the row on a connection of its own,
+    which is opened when that is due for the first time: most runs are over by then.
 
     Open it *before* the task is claimed and close it after its final status is stored: then a run that dies at any
     moment in between is found by :func:`stale_runs`. Raises TaskError (HOSTING_TASK_RUNNING) when another living
@@ -117,7 +118,8 @@ class Heartbeat:
         self.value = unique_value()
         self.lifetime = lifetime
         self.interval = interval
-        self._db = db.sibling()
+        self._db = db
+        self._own = db.sibling()
         self._lost = threading.Event()
         self._abandoned = False
         self._stop = threading.Event()
@@ -148,13 +150,7 @@ class Heartbeat:
         self._abandoned = True
 
     def __enter__(self) -> Heartbeat:
-        try:
-            taken = _take(self._db, self.name, self.value, self.lifetime)
-        except BaseException:
-            self._db.close()
-            raise
-        if not taken:
-            self._db.close()
+        if not _take(self._db, self.name, self.value, self.lifetime):
             raise TaskError(
                 f"Task {self.nid} is being run already",
                 hint="Its runner is alive; wait until it is done",
@@ -178,13 +174,15 @@ class Heartbeat:
             # The row lapses by itself.
             if error is None:
                 raise
-        finally:
-            self._db.close()
 
     def _beat(self) -> None:
+        with self._own:
+            self._renew()
+
+    def _renew(self) -> None:
         while not self._stop.wait(self.interval):
             try:
-                if self._db.execute(queries.RENEW_RUN, {**self._values(), "seconds": self.lifetime}) == 0:
+                if self._own.execute(queries.RENEW_RUN, {**self._values(), "seconds": self.lifetime}) == 0:
                     self._lost.set()
                     return
             except HostmasterError:
