@@ -199,9 +199,11 @@ def _write_success(
     now = _start(task)
 
     def write() -> list[tuple[str, str]]:
-        end_run(db, task, time.monotonic() - started)
+        # Again, because the run may have taken long.
+        features = load_features(db)
+        end_run(db, task, time.monotonic() - started, features)
         foreign = is_foreign(call.object_type, task.task_type)
-        lines = [] if foreign else apply_success(db, task, call.object_type, outcome, now=now)
+        lines = [] if foreign else apply_success(db, task, call.object_type, outcome, now=now, features=features)
         heartbeat.mark_accepted(db)
         return lines
 

@@ -82,7 +82,15 @@ class _Run:
 Effect: TypeAlias = Callable[[_Run], None]
 
 
-def apply_success(db: Database, task: TaskRecord, object_type: str, outcome: Outcome, *, now: int) -> list[Line]:
+def apply_success(
+    db: Database,
+    task: TaskRecord,
+    object_type: str,
+    outcome: Outcome,
+    *,
+    now: int,
+    features: Features | None = None,
+) -> list[Line]:
     """Write what a successful task changes about its object; ``now`` is the start of the run in unix seconds.
 
     Returns log rows to show. Raises TaskError for a task type that is unknown for this type of object, and
@@ -95,7 +103,7 @@ def apply_success(db: Database, task: TaskRecord, object_type: str, outcome: Out
             where=f"task {task.nid}",
             hint="Its type comes from a module of the front end that is not supported",
         )
-    return _apply(db, task, object_type, effect, outcome, frozenset(), now)
+    return _apply(db, task, object_type, effect, outcome, frozenset(), now, features or load_features(db))
 
 
 def is_foreign(object_type: str, task_type: str) -> bool:
@@ -113,7 +121,7 @@ def apply_failure(
     effect = _ON_FAILURE.get((object_type, task.task_type))
     if effect is None:
         return []
-    return _apply(db, task, object_type, effect, Outcome(), frozenset(error_codes), now)
+    return _apply(db, task, object_type, effect, Outcome(), frozenset(error_codes), now, load_features(db))
 
 
 def _apply(
@@ -124,8 +132,8 @@ def _apply(
     outcome: Outcome,
     codes: frozenset[str],
     now: int,
+    features: Features,
 ) -> list[Line]:
-    features = load_features(db)
     node = load_node(db, task.rid)
     if node.type != object_type:
         raise TaskError(f"Task {task.nid} is about a {node.type}, not a {object_type}", where=f"node {node.nid}")
