@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provision_py.contexts.model import Server
 from provision_py.contexts.store import ContextStore
@@ -25,10 +26,12 @@ from provision_py.steps.step import Step
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host
 from provision_py.system.local import LocalHost
-from provision_py.system.ssh import SshPool
-from provision_py.system.sshconfig import SshSettings
 from provision_py.system.stopping import deferring_signals
 from provision_py.tasklog import Sink, TaskLog
+
+# Connections to other machines are imported when the first one is needed.
+if TYPE_CHECKING:
+    from provision_py.system.ssh import SshPool
 
 #: Folder below the aegir root that holds journals, locks and caches of provision-py; the original ignores it.
 STATE = ".provision-py"
@@ -102,6 +105,9 @@ class Session:
             return LocalHost("localhost" if server.is_master else server.remote_host)
         with self._hosts_lock:
             if self._remote is None:
+                from provision_py.system.ssh import SshPool
+                from provision_py.system.sshconfig import SshSettings
+
                 self._remote = SshPool(SshSettings.of_session(self.text("ssh-options")))
             remote = self._remote
         return remote.host(server.remote_host, server.script_user)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from provision_py.commands.session import Session
-from provision_py.commands.verify_platform import verify_platform
-from provision_py.commands.verify_server import verify_server
-from provision_py.commands.verify_site import verify_site
 from provision_py.contexts.model import Context, Platform, Server
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.php.values import PhpValue
@@ -15,8 +12,15 @@ from provision_py.php.values import PhpValue
 
 def run(session: Session, context: Context, arguments: Sequence[str], options: Mapping[str, PhpValue]) -> Outcome:
     """Verify any context."""
+    # Each kind imports what only it needs.
     if isinstance(context, Server):
+        from provision_py.commands.verify_server import verify_server
+
         return verify_server(session, context)
     if isinstance(context, Platform):
+        from provision_py.commands.verify_platform import verify_platform
+
         return verify_platform(session, context, working_copy=bool(options.get("working-copy")))
+    from provision_py.commands.verify_site import verify_site
+
     return verify_site(session, context)

@@ -5,26 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Context
 from provision_py.dispatch import contextlocks
-from provision_py.dispatch.logsink import HostmasterSink
 from provision_py.errors import HostmasterError, ProvisionError
-from provision_py.hostmaster.connection import Database
-from provision_py.hostmaster.locks import (
-    Heartbeat,
-    accepted_run,
-    expire_dead_runs,
-    stale_runs,
-    sweep_runs,
-    was_accepted,
-)
-from provision_py.hostmaster.nodes import find_node
-from provision_py.hostmaster.tasks import TaskRecord, end_run, finish
-from provision_py.hostmaster.writeback import apply_failure
 from provision_py.steps.journal import JournalState, open_journals
 from provision_py.steps.runner import Recovered, recover
+
+# The front end's database is imported where it is used: commands from the command line do without it.
+if TYPE_CHECKING:
+    from provision_py.hostmaster.connection import Database
+    from provision_py.hostmaster.tasks import TaskRecord
 
 #: How long the start of a command waits for a recovery that looks at the same journal, in seconds.
 RECOVERY_WAIT = 30.0
@@ -74,7 +67,11 @@ def _acceptance(db: Database | None) -> Callable[[JournalState], bool | None]:
         if state.task is None:
             return False
         try:
-            return None if db is None else was_accepted(db, state.task, state.run)
+            if db is None:
+                return None
+            from provision_py.hostmaster.locks import was_accepted
+
+            return was_accepted(db, state.task, state.run)
         except HostmasterError:
             return None
 
@@ -90,6 +87,8 @@ def _tell(session: Session, found: Sequence[Recovered]) -> None:
 
 def recover_tasks(session: Session, db: Database) -> list[TaskRecord]:
     """Finish the tasks whose runner, one of ours, has died. Call it after :func:`recover_commands`."""
+    from provision_py.hostmaster.locks import Heartbeat, accepted_run, expire_dead_runs, stale_runs, sweep_runs
+
     done = []
     expire_dead_runs(db)
     for task in stale_runs(db):
@@ -108,6 +107,11 @@ def recover_tasks(session: Session, db: Database) -> list[TaskRecord]:
 
 
 def _finish_dead(session: Session, db: Database, task: TaskRecord, accepted: bool) -> None:
+    from provision_py.dispatch.logsink import HostmasterSink
+    from provision_py.hostmaster.nodes import find_node
+    from provision_py.hostmaster.tasks import end_run, finish
+    from provision_py.hostmaster.writeback import apply_failure
+
     if not accepted:
         with HostmasterSink(db.sibling(), task) as sink:
             session.log.add_sink(sink)
