@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provision_py.contexts.names import new_context_name
@@ -27,17 +27,25 @@ _STRING = re.compile(rb"'[^']*'")
 _PLAIN = re.compile(rb"<\?php\s+\$aliases\[\] = array \((?:[\s0-9,()-]|=>|array|true|false|NULL)*\);\s*")
 
 
-#: What was read, by path, and the state of the file then: for all folders of a process and those forked from it.
-_READ: dict[str, tuple[tuple[int, ...], PhpArray]] = {}
+_Known = tuple[tuple[int, ...], PhpArray]
+
+#: What was read of self-contained files, by path, and the state of the file then: for all folders of a process and
+#: of those forked from it.
+_READ: dict[str, _Known] = {}
 
 
 class AliasFolder:
-    """Records by context name. What was read is kept as long as the file does not change."""
+    """Records by context name. What was read is kept as long as the file does not change.
+
+    What a file includes or computes may change without it; of such files this folder remembers what was read, and no
+    other does.
+    """
 
     def __init__(self, path: Path) -> None:
         self.folder = path
         self._host = LocalHost()
         self._start = os.path.join(path, "")
+        self._computed: dict[str, _Known] = {}
 
     def path(self, name: str) -> str:
         return f"{self._start}{name}{SUFFIX}"
@@ -64,10 +72,10 @@ class AliasFolder:
         except OSError as error:
             raise _unreadable(path, error) from error
         state = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
-        known = _READ.get(path)
+        known = self._computed.get(path) or _READ.get(path)
         if known is None or known[0] != state:
             known = (state, self._parse(name, path))
-            _READ[path] = known
+            self._keep(path, known)
         return dict(known[1])
 
     def mentions(self, name: str, words: Collection[str]) -> bool:
@@ -82,7 +90,7 @@ class AliasFolder:
             return True
         if any(word.encode() in content for word in words):
             return True
-        return b"\\" in content or not _PLAIN.fullmatch(_STRING.sub(b"", content))
+        return not _is_self_contained(content)
 
     def _parse(self, name: str, path: str) -> PhpArray:
         try:
@@ -104,12 +112,22 @@ class AliasFolder:
         if os.path.isfile(path) and Path(path).read_bytes() == data and os.stat(path).st_mode & 0o7777 == MODE:
             return
         self._host.write(path, data, mode=MODE)
-        _READ.pop(path, None)
+        self._forget(path)
 
     def remove(self, name: str) -> bool:
         path = self.path(name)
-        _READ.pop(path, None)
+        self._forget(path)
         return self._host.remove(path)
+
+    def _keep(self, path: str, known: _Known) -> None:
+        self._forget(path)
+        with suppress(OSError):
+            kept = _READ if _is_self_contained(Path(path).read_bytes()) else self._computed
+            kept[path] = known
+
+    def _forget(self, path: str) -> None:
+        _READ.pop(path, None)
+        self._computed.pop(path, None)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -161,6 +179,11 @@ def remove_former_extra_names(files: AliasFolder, name: str, old: PhpArray, new:
     for former in to_texts(old.get("drush_aliases"), at):
         if former not in kept and os.path.isfile(files.path(former)) and _same_site(files.read(former), old):
             files.remove(former)
+
+
+def _is_self_contained(content: bytes) -> bool:
+    """Whether an alias file has the form that we and drush write, which says everything itself."""
+    return b"\\" not in content and _PLAIN.fullmatch(_STRING.sub(b"", content)) is not None
 
 
 def _same_site(one: Mapping[int | str, PhpValue], other: Mapping[int | str, PhpValue]) -> bool:
