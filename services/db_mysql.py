@@ -18,6 +18,7 @@ from provision_py.services import db_accounts, db_grants
 from provision_py.services.base import Service
 from provision_py.services.db_accounts import ServerVersion
 from provision_py.services.db_grants import DROP_FAILED, GRANT_FAILED, text_of
+from provision_py.services.db_hosts import refused_host, seen_from
 from provision_py.services.mysql_quoting import identifier
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host, Secret
@@ -33,7 +34,6 @@ CONNECT_FAILED = "PROVISION_DB_CONNECT_FAIL"
 SYSTEM_DATABASES = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
 
 _EXISTS_ALREADY = 1007
-_DENIED_HOST = re.compile(r"Access denied for user '[^']*'@'([^']*)'|Host '([^']*)' is not allowed to connect")
 
 
 @dataclass(frozen=True)
@@ -277,22 +277,21 @@ class DbMysql(Service):
 
         All hosts with ``db_grant_all_hosts``; those of ``db_grant_hosts`` when it is set; else the server is asked.
         For a web server on another machine ``probe`` logs in from there, to host and port, and gives the answer of
-        the server; without it the addresses of that web server count.
+        the server, all of them side by side; without it the addresses of that web server count.
         """
         if self.server.properties.get("db_grant_all_hosts") not in (None, False, 0, "", "0"):
             return ("%",)
         override = as_strings(self.server.properties.get("db_grant_hosts"))
         if override:
             return tuple(dict.fromkeys(override))
-        found: dict[str, None] = {}
-        for web_server in web_servers:
-            if web_server.is_master or is_local(web_server.remote_host):
-                found[self._seen_from_here()] = None
-            elif probe is not None:
-                found[parse_client_host(probe(web_server, self.host, self.port), f"@{web_server.name}")] = None
-            else:
-                found.update(dict.fromkeys(self._addresses(web_server)))
-        return tuple(dict.fromkeys(host.lower() for host in found))
+        away = [server for server in web_servers if not (server.is_master or is_local(server.remote_host))]
+        seen = {server.name: self._addresses(server) for server in away} if probe is None else {}
+        if probe is not None and away:
+            seen = seen_from(away, lambda server: probe(server, self.host, self.port), f"@{self.server.name}")
+        if len(away) < len(web_servers):
+            here = (self._seen_from_here(),)
+            seen.update({server.name: here for server in web_servers if server not in away})
+        return tuple(dict.fromkeys(host.lower() for server in web_servers for host in seen[server.name]))
 
     def _seen_from_here(self) -> str:
         """Log in as a site of this machine would and ask; the refusal of a login tells the host as well."""
@@ -306,9 +305,10 @@ class DbMysql(Service):
             with statements(login) as sql:
                 rows = sql.rows("Asking for the host of this machine", "SELECT USER()", code=CONNECT_FAILED)
         except DatabaseError as error:
-            if _DENIED_HOST.search(error.what):
-                return parse_client_host(error.what, f"@{self.server.name}")
-            raise
+            refused = refused_host(error.what)
+            if refused is None:
+                raise
+            return refused
         return text_of(rows[0][0]).rpartition("@")[2]
 
     def _addresses(self, web_server: Server) -> tuple[str, ...]:
@@ -333,21 +333,6 @@ class DbMysql(Service):
     def new_credentials(self, name: str) -> Credentials:
         """Credentials for a new database, its user of the same name (Provision/Service/db.php)."""
         return Credentials(host=self.host, port=self.port, name=name, user=name, password=db_accounts.new_password())
-
-
-def parse_client_host(answer: str, where: str) -> str:
-    """The client's host in a server's answer to a login: ``user@host``, or a refusal that names it."""
-    found = _DENIED_HOST.search(answer)
-    if found:
-        return found.group(1) or found.group(2)
-    plain = re.fullmatch(r"\s*[^@\s]*@([A-Za-z0-9._:%-]+)\s*", answer)
-    if plain:
-        return plain.group(1)
-    raise DatabaseError(
-        f"The database server's answer names no client host: {answer[:200]}",
-        where=where,
-        hint="Let that machine reach the database server, or set db_grant_hosts of the database server",
-    )
 
 
 def _version(sql: Statements) -> ServerVersion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -48,3 +48,14 @@ def _attempt(item: Item, work: Callable[[Item], Value]) -> tuple[Value] | Failur
         return (work(item),)
     except ProvisionError as error:
         return Failure(item, error)
+
+
+def combined(failures: Sequence[Failure[Item]], name: Callable[[Item], str], where: str) -> ProvisionError:
+    """What to raise for failures: a single one as it is, several as one of the first one's type, code and hint that
+    names each item. ``where``: what they all belong to.
+    """
+    first = failures[0].error
+    if len(failures) == 1:
+        return first
+    told = "; ".join(f"{name(failure.item)}: {failure.error.what}" for failure in failures)
+    return type(first)(told, where=where, hint=first.hint, code=first.code)

@@ -15,7 +15,8 @@ from provision_py.drupal.model import Credentials
 from provision_py.errors import DatabaseError
 from provision_py.php.values import PhpValue
 from provision_py.sandbox.mariadb import DatabaseServer
-from provision_py.services.db_mysql import DbMysql, parse_client_host
+from provision_py.services.db_hosts import parse_client_host
+from provision_py.services.db_mysql import DbMysql
 from provision_py.system.host import Secret
 
 
