@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from provision_py.contexts.model import Server
 from provision_py.errors import ContextError
 from provision_py.php.values import as_strings
 from provision_py.services.base import HttpService
+from provision_py.system.addresses import is_local
 
 #: Types of http services that are groups themselves.
 GROUP_TYPES = frozenset({"cluster", "pack"})
+
+MEMBER = "PROVISION_GROUP_MEMBER"
 
 
 class HttpGroup(HttpService):
@@ -35,14 +40,41 @@ class HttpGroup(HttpService):
                 f"The member @{name} offers no http service",
                 where=where,
                 hint="Enable one on that server, or take it out of the group",
+                code=MEMBER,
             )
         if kind in GROUP_TYPES:
             raise ContextError(
                 f"The member @{name} is a group itself ({kind})",
                 where=where,
                 hint="Name that group's own members instead",
+                code=MEMBER,
             )
         return member
+
+    def member_names(self) -> tuple[str, ...]:
+        """The names of all members as they stand in the group's properties, doubles too."""
+        keys = [prop.name for prop in self.server_properties() if prop.kind == "members"]
+        texts = (text for key in keys for text in as_strings(self.server.properties.get(key)))
+        return tuple(name for name in (text.strip().removeprefix("@") for text in texts) if name)
+
+    def named_twice(self) -> tuple[str, ...]:
+        """Members that are named more than once. They count once, in a pack as masters."""
+        return tuple(name for name, count in Counter(self.member_names()).items() if count > 1)
+
+    def check_machines(self) -> None:
+        """Raises ContextError when two members are one machine: each would write over the other's files."""
+        known: dict[str, Server] = {}
+        for member in self.config_servers():
+            here = member.is_master or is_local(member.remote_host)
+            machine = "this machine" if here else member.remote_host.lower().rstrip(".")
+            other = known.setdefault(machine, member)
+            if other is not member:
+                raise ContextError(
+                    f"The members @{other.name} and @{member.name} are the same machine ({machine})",
+                    where=f"@{self.server.name}",
+                    hint="Take one of them out of the group, or correct its remote_host",
+                    code=MEMBER,
+                )
 
     def _some(self, members: tuple[Server, ...], keys: str) -> tuple[Server, ...]:
         if members:

@@ -61,12 +61,7 @@ class NfsSetup:
 
     def fstab(self) -> list[str]:
         """Lines of /etc/fstab, the same on every slave."""
-        options = ",".join(name for name, _ in MOUNT_OPTIONS)
-        master = self.masters[0].host
-        source = f"[{master}]" if ":" in master else master
-        return [
-            f"{octal_word(f'{source}:{folder}')} {octal_word(folder)} nfs {options} 0 0" for folder in self.folders
-        ]
+        return [fstab_line(self.masters[0].host, folder) for folder in self.folders]
 
 
 def nfs_setup(pack: Server, roots: Iterable[str]) -> NfsSetup:
@@ -114,6 +109,18 @@ def render(setup: NfsSetup) -> str:
     )
 
 
+def fstab_line(master: str, folder: str) -> str:
+    """What mounts a master's folder, by its name or address, at the same place."""
+    source = f"[{master}]" if ":" in master else master
+    options = ",".join(name for name, _ in MOUNT_OPTIONS)
+    return f"{octal_word(f'{source}:{folder}')} {octal_word(folder)} nfs {options} 0 0"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name means another machine on each one."""
+    return host.lower() in _LOOPBACK
+
+
 def octal_word(text: str) -> str:
     """A text as one word of /etc/exports and /etc/fstab: what they read as a separator or sign in octal."""
     return re.sub(r"[^A-Za-z0-9_./:@%+,=\[\]~-]", lambda found: _octal(found.group()), text)
@@ -125,7 +132,7 @@ def _octal(character: str) -> str:
 
 def _machine(pack: Server, server: Server) -> Machine:
     host = web_quoting.host_or_address(server.remote_host)
-    if host in _LOOPBACK:
+    if is_loopback(host):
         raise ContextError(
             f"@{server.name} is known as {host}, a name that means another machine on each one",
             where=f"@{pack.name}",

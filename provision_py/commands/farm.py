@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from provision_py.commands import packchecks
 from provision_py.commands.databasestep import GrantHosts
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Platform, Server, Site
@@ -94,7 +95,7 @@ def push_platform(session: Session, platform: Platform, code: CodeBase) -> None:
     servers = _code_servers(session, platform.web_server)
     if servers:
         _push_code(session, platform, code, servers)
-    check_slaves(session, platform.web_server, f"{code.docroot}/index.php")
+    packchecks.check_code(session, platform.web_server, f"{code.docroot}/index.php")
 
 
 def _push_code(session: Session, platform: Platform, code: CodeBase, servers: list[str]) -> None:
@@ -134,41 +135,7 @@ def push_site(session: Session, site: Site, code: CodeBase, *, new: bool = False
             SyncTree(servers, Tree(path, sites=(path,)), roots, _options(session), uploads),
             SyncTree(servers, Tree(f"{code.docroot}/sites/sites.php"), roots, _options(session)),
         )
-    check_slaves(session, site.web_server, f"{path}/settings.php")
-
-
-def check_slaves(session: Session, web_server: Server, path: str) -> None:
-    """Web servers that share the folders of others must see there what the hub has at ``path``, a file of the code.
-
-    Raises ContextError naming each that does not. It would serve an empty folder, or an old copy.
-    """
-    group = session.http(web_server)
-    masters = {server.name for server in group.code_servers()}
-    slaves = [server for server in remote(session, group.config_servers()) if server.name not in masters]
-    wanted = session.host_of(session.master).stat(path)
-
-    def sees(server: Server) -> bool:
-        host = session.host_of(server)
-        # Reading the folder makes an NFS client ask for it anew, instead of remembering that nothing was there.
-        host.run(["ls", "-A", "--", os.path.dirname(path)], check=False, timeout=60)
-        found = host.stat(path)
-        return found is not None and wanted is not None and (found.kind, found.size) == (wanted.kind, wanted.size)
-
-    found, failures = fanout.each(slaves, sees)
-    if failures:
-        first = failures[0].error
-        told = "; ".join(f"@{failure.item.name}: {failure.error.what}" for failure in failures)
-        raise type(first)(told, where=first.where, hint=first.hint, code=first.code)
-    blind = [f"@{server.name}" for server, there in found if not there]
-    if blind:
-        names = " and ".join(f"@{name}" for name in sorted(masters))
-        mount = f"{session.master.aegir_root}/platforms"
-        raise ContextError(
-            f"{', '.join(blind)} should see the files of {names}, but {path} is not the same there",
-            where=f"@{web_server.name}",
-            hint=f"Mount the shared folder there (mount {mount}), or make it a master",
-            code="PROVISION_SLAVE_WITHOUT_CODE",
-        )
+    packchecks.check_code(session, site.web_server, f"{path}/settings.php")
 
 
 def _code_servers(session: Session, web_server: Server) -> list[str]:

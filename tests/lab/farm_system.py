@@ -43,7 +43,7 @@ class Ran:
 class Farm:
     """A hosting system whose members have nodes; ``servers`` holds their node ids by the name of the host.
 
-    ``cluster``, ``platform_nid`` and ``one`` are what :func:`clustered` made.
+    ``cluster``, ``platform_nid`` and ``one`` are what :func:`clustered` made; ``packs`` holds node ids by name.
     """
 
     lab: Lab
@@ -52,6 +52,7 @@ class Farm:
     cluster: int = 0
     platform_nid: int = 0
     one: int = 0
+    packs: dict[str, int] = field(default_factory=dict)
 
     @property
     def hub(self) -> LabHost:

@@ -23,6 +23,9 @@ PAGE = 4096
 
 ATTEMPTS = 5
 
+#: What sshd looks at before it lets the Aegir account in.
+_GIVE_HOME = "chown aegir: /var/aegir; [ ! -d /var/aegir/.ssh ] || chown -R aegir: /var/aegir/.ssh"
+
 #: Where the originals of wrapped programs go on a host.
 ORIGINALS = "/run/lab-originals"
 
@@ -160,6 +163,15 @@ class Faults:
             if now != source:
                 raise HostError(f"{folder} is {now} instead of {source}", where=host.name)
 
+    @contextmanager
+    def read_only(self, host: LabHost, folder: str = "/var/aegir/platforms") -> Iterator[None]:
+        """What is mounted there can be read and not written, on this host alone."""
+        host.run(["mount", "-o", "remount,bind,ro", folder])
+        try:
+            yield
+        finally:
+            host.run(["mount", "-o", "remount,bind,rw", folder])
+
     # Servers
 
     @contextmanager
@@ -208,19 +220,25 @@ class Faults:
             yield
 
     @contextmanager
-    def other_ids(self, host: LabHost, number: int = 8001) -> Iterator[None]:
-        """The Aegir account has a user and group number of its own on this host; its files keep the former one."""
+    def other_ids(
+        self, host: LabHost, number: int = 8001, *, user: bool = True, group: bool = True
+    ) -> Iterator[None]:
+        """The Aegir account has a user and group number of its own on this host, or one of both; its files keep the
+        former ones, but for the home folder and its keys, without which sshd does not let it in.
+        """
         former = {file: host.read(file) for file in ("/etc/passwd", "/etc/group")}
+        own = "s/^(aegir:x:)([0-9]+):([0-9]+):/\\1" + (f"{number}" if user else "\\2") + ":"
+        own += (f"{number}" if group else "\\3") + ":/"
         try:
-            host.sh(
-                'sed -i "s/^aegir:x:[0-9]*:[0-9]*:/aegir:x:$1:$1:/" /etc/passwd;'
-                ' sed -i "s/^aegir:x:[0-9]*:/aegir:x:$1:/" /etc/group',
-                str(number),
-            )
+            host.sh('sed -i -E "$1" /etc/passwd', own)
+            if group:
+                host.sh('sed -i -E "s/^(aegir:x:)[0-9]+:/\\1$1:/" /etc/group', str(number))
+            host.sh(_GIVE_HOME)
             yield
         finally:
             for file, text in former.items():
                 host.write(file, text)
+            host.sh(_GIVE_HOME)
 
     @contextmanager
     def wrapped(self, host: LabHost, program: str, body: str) -> Iterator[None]:

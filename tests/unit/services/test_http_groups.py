@@ -102,3 +102,30 @@ def test_groups_render_nothing() -> None:
     service = HttpCluster(group("cluster", cluster_web_servers="@w1"))
 
     assert (service.server_files(), service.server_directories(), service.test_command()) == ((), (), None)
+
+
+def test_members_that_are_one_machine() -> None:
+    again = replace(MEMBERS["w1"], name="again", remote_host="W1.test.")
+    members = {**MEMBERS, "again": again}
+    cluster = HttpCluster(replace(group("cluster", cluster_web_servers=php_list(["@w1", "@again"])), members=members))
+    with pytest.raises(ContextError, match="@w1 and @again are the same machine") as caught:
+        cluster.check_machines()
+    assert caught.value.code == "PROVISION_GROUP_MEMBER"
+    HttpCluster(group("cluster", cluster_web_servers=php_list(["@w1", "@w2", "@w1"]))).check_machines()
+
+
+def test_the_hub_under_two_names() -> None:
+    here = {
+        "server_master": replace(web("server_master"), remote_host="hub.invalid"),
+        "local": replace(web("local"), remote_host="127.0.0.1"),
+    }
+    lists = {"master_web_servers": php_list(["@server_master"]), "slave_web_servers": php_list(["@local"])}
+    with pytest.raises(ContextError, match="@server_master and @local are the same machine"):
+        HttpPack(replace(group("pack", **lists), members=here)).check_machines()
+
+
+def test_members_that_are_named_twice() -> None:
+    assert HttpCluster(group("cluster", cluster_web_servers=php_list(["@w2", "w1", "@w2"]))).named_twice() == ("w2",)
+    pack = group("pack", master_web_servers=php_list(["@w1"]), slave_web_servers=php_list(["@w1", "@w2"]))
+    assert HttpPack(pack).named_twice() == ("w1",)
+    assert HttpPack(group("pack", master_web_servers="@w1", slave_web_servers="@w2")).named_twice() == ()
