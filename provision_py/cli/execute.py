@@ -104,6 +104,8 @@ def _call(command: Command, line: CommandLine, arguments: Sequence[str], sinks: 
     from provision_py.commands.session import new_session
 
     options: dict[str, PhpValue] = dict(line.options)
+    if "yes" in line.switches and command.option("yes"):
+        options["yes"] = True
     switches: dict[str, PhpValue] = {"debug": True} if "debug" in line.switches else {}
     with new_session(drush_dir(line), _plugins(), sinks=sinks, options=options | switches) as session:
         return _call_in(session, command, line, arguments, options)

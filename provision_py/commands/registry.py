@@ -146,6 +146,15 @@ _PREPARE_OPTIONS = (
     Option("key", "Let this public key in instead of those of the hub's user", "FILE"),
 )
 
+_RECOVER_OPTIONS = (
+    Option("list", "Tell what is owed, and why it could not be undone, and do nothing"),
+    Option(
+        "without", "Undo all but what was done on these servers, which are gone for good: give that up", "@SERVER"
+    ),
+    Option("give-up", "Undo nothing of this one command, by its number in the list", "NUMBER"),
+    Option("yes", "Give up without being asked"),
+)
+
 _PARALLEL = Option("parallel", "Run so many side by side", "NUMBER")
 
 COMMANDS: tuple[Command, ...] = (
@@ -233,6 +242,15 @@ COMMANDS: tuple[Command, ...] = (
         arguments=(Argument("@server", "Only what has to do with these servers", many=True),),
         checks_user=False,
         formats=("text", "svg", "mermaid"),
+    ),
+    Command(
+        "recover",
+        "provision_py.cli.recover:run",
+        "Undo what interrupted commands have left, or give up what cannot be undone",
+        context=AS_ARGUMENT,
+        arguments=(Argument("@name", "Only commands on this context, which may have been removed"),),
+        options=_RECOVER_OPTIONS,
+        stoppable=True,
     ),
     Command(
         "hosting-task",

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from provision_py.contexts.model import Context, Server
 from provision_py.contexts.store import ContextStore
-from provision_py.errors import HostError, UsageError
+from provision_py.errors import ContextError, HostError, UsageError
 from provision_py.php.keys import string_key
 from provision_py.php.values import PhpArray, PhpValue, php_list
+from provision_py.steps.journal import open_journals
+from provision_py.steps.leftovers import names
 
 if TYPE_CHECKING:
     from provision_py.commands.session import Session
@@ -33,6 +35,7 @@ def run(session: Session, context: Context | None, arguments: Sequence[str], opt
         )
     name = arguments[0]
     if options.get("delete"):
+        _check_nothing_owed(session, name.removeprefix("@"))
         there = session.store.delete(name)
         session.log.success(f"Removed the context {name}" if there else f"There was no context {name}")
         return 0
@@ -41,6 +44,26 @@ def run(session: Session, context: Context | None, arguments: Sequence[str], opt
         _ask_server(session, saved)
     session.log.success(f"Stored the context @{saved.name}")
     return 0
+
+
+def _check_nothing_owed(session: Session, name: str) -> None:
+    """Refuse to remove a server on which something is still to be undone: without its context, it cannot be reached.
+
+    Raises ContextError (PROVISION_UNDO_OWED).
+    """
+    store = session.store
+    if not (store.exists("server_master") and store.exists(name) and store.type_of(name) == "server"):
+        return
+    for state in open_journals(session.state / "journal"):
+        if any(names(step.record, name) for step in state.begun):
+            raise ContextError(
+                f"{state.command} of @{state.context} is running or was interrupted, and what it has done on @{name}"
+                " may have to be undone there",
+                where=f"journal {state.id}",
+                hint=f"Wait until it has ended; else run provision-py recover, or, if the server is gone for good,"
+                f" provision-py recover --without=@{name}",
+                code="PROVISION_UNDO_OWED",
+            )
 
 
 def _ask_server(session: Session, server: Server) -> None:

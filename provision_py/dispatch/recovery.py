@@ -30,6 +30,14 @@ def recover_commands(session: Session, db: Database | None) -> list[Recovered]:
     who works there has seen to it, see :func:`recover_context`.
     """
 
+    found = recover(session.state / "journal", session, acceptance(db), hold=locks_of(session))
+    _tell(session, found)
+    return found
+
+
+def locks_of(session: Session) -> Callable[[JournalState], AbstractContextManager[None]]:
+    """The locks that undoing a command needs, those of its context; none where that is gone."""
+
     def hold(state: JournalState) -> AbstractContextManager[None]:
         try:
             locks = contextlocks.locks_for(session.store.load(state.context))
@@ -37,9 +45,7 @@ def recover_commands(session: Session, db: Database | None) -> list[Recovered]:
             return nullcontext()
         return contextlocks.hold(session.state / "locks", locks, timeout=0)
 
-    found = recover(session.state / "journal", session, _acceptance(db), hold=hold)
-    _tell(session, found)
-    return found
+    return hold
 
 
 def recover_context(session: Session, db: Database | None, context: Context) -> None:
@@ -51,18 +57,21 @@ def recover_context(session: Session, db: Database | None, context: Context) -> 
     def concerned(state: JournalState) -> bool:
         return state.context == context.name
 
-    found = recover(session.state / "journal", session, _acceptance(db), concerned=concerned, wait=RECOVERY_WAIT)
+    found = recover(session.state / "journal", session, acceptance(db), concerned=concerned, wait=RECOVERY_WAIT)
     _tell(session, found)
     if any(not one.undone for one in found):
         raise ProvisionError(
             "A former command was interrupted, and what it had begun cannot be undone now",
             where=f"@{context.name}",
-            hint="See why, and let provision-py hosting-dispatch run; nothing new was begun",
+            hint=f"Nothing new was begun. provision-py @{context.name} recover --list tells what is owed and why;"
+            " where a server is gone for good, recover --without=@server gives up what was done there",
             code="PROVISION_UNDO_FAILED",
         )
 
 
-def _acceptance(db: Database | None) -> Callable[[JournalState], bool | None]:
+def acceptance(db: Database | None) -> Callable[[JournalState], bool | None]:
+    """Whether the front end has accepted the results of a command; None when it cannot be asked now."""
+
     def accepted(state: JournalState) -> bool | None:
         if state.task is None:
             return False

@@ -1,8 +1,9 @@
 """The journal of one command: a private folder that says which steps have begun.
 
 Layout of ``<state>/journal/<id>/`` (mode 0700): ``journal.jsonl`` (one JSON object a line: ``open``, then ``begin``
-and ``note`` per step, at last ``commit``), ``vault/`` (former contents of files) and ``lock`` (held by the process
-that runs the command; the kernel releases it when the process dies).
+and ``note`` per step, ``undone`` or ``failed`` per step whose undoing was tried, at last ``commit``), ``vault/``
+(former contents of files) and ``lock`` (held by the process that runs the command; the kernel releases it when that
+dies).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,21 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class UndoFailure:
+    """Why the step that began last could not be undone; ``time`` in unix seconds."""
+
+    what: str
+    where: str = ""
+    code: str = ""
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
 class JournalState:
-    """What a journal says: whose it is, which steps have begun, and whether the command was committed."""
+    """What a journal says: whose it is, which steps have begun, and whether the command was committed.
+
+    ``id`` is the name of its folder, ``failure`` why undoing it failed when that was last tried.
+    """
 
     command: str
     context: str
@@ -49,6 +63,8 @@ class JournalState:
     committed: bool
     started: float
     run: str = ""
+    id: str = ""
+    failure: UndoFailure | None = None
 
 
 @dataclass
@@ -79,6 +95,10 @@ class Journal:
         """Forget the step that began last: it has been undone."""
         self._append({"event": "undone"})
         self.begun.pop()
+
+    def failed(self, failure: UndoFailure) -> None:
+        """Keep why the step that began last could not be undone, for people."""
+        self._append({"event": "failed"} | asdict(failure))
 
     def commit(self) -> None:
         """Past this point nothing is undone."""
@@ -141,6 +161,7 @@ def read_journal(path: Path) -> JournalState:
     header: dict[str, Any] = {}
     begun: list[Begun] = []
     committed = False
+    failure: UndoFailure | None = None
     try:
         text = (path / _FILE).read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
@@ -159,6 +180,9 @@ def read_journal(path: Path) -> JournalState:
                 begun[entry["step"]].record.update(entry["facts"])
             case "undone":
                 begun.pop()
+                failure = None
+            case "failed":
+                failure = UndoFailure(entry["what"], entry["where"], entry["code"], entry["time"])
             case "commit":
                 committed = True
     return JournalState(
@@ -169,6 +193,8 @@ def read_journal(path: Path) -> JournalState:
         committed=committed,
         started=header.get("time", 0.0),
         run=header.get("run", ""),
+        id=path.name,
+        failure=failure,
     )
 
 

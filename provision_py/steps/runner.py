@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision_py.errors import HostError, LockedError, ProvisionError
-from provision_py.steps.journal import Begun, Journal, JournalState, abandoned_journals
+from provision_py.steps.journal import Begun, Journal, JournalState, UndoFailure, abandoned_journals
 from provision_py.steps.step import UNDO, Step, UndoFunction, World
 
 
@@ -38,11 +39,13 @@ def undo_all(journal: Journal, world: World) -> bool:
         try:
             _undo_of(step)(world, step.record)
         except (ProvisionError, OSError) as error:
+            with contextlib.suppress(HostError):
+                journal.failed(_why(error))
             world.log.error(
                 ProvisionError(
                     f"Could not undo “{step.description}”: {error}",
                     where=str(journal.path),
-                    hint="It is tried again at the next start",
+                    hint="It is tried again at the next start; provision-py recover --list tells what is owed",
                     code="PROVISION_UNDO_FAILED",
                 )
             )
@@ -52,6 +55,12 @@ def undo_all(journal: Journal, world: World) -> bool:
         except HostError:
             journal.begun.pop()
     return True
+
+
+def _why(error: ProvisionError | OSError) -> UndoFailure:
+    if isinstance(error, ProvisionError):
+        return UndoFailure(error.what, error.where, error.code, time.time())
+    return UndoFailure(str(error), time=time.time())
 
 
 def _undo_of(step: Begun) -> UndoFunction:
@@ -84,6 +93,7 @@ def recover(
     concerned: Callable[[JournalState], bool] = lambda state: True,
     hold: Callable[[JournalState], AbstractContextManager[None]] = lambda state: nullcontext(),
     wait: float = 0.0,
+    undo: Callable[[Journal, World], bool] = undo_all,
 ) -> list[Recovered]:
     """Undo the commands below ``root`` whose process died.
 
@@ -91,7 +101,7 @@ def recover(
     was committed): then its steps stand. None means that this cannot be known now, and the command is left for later.
     Only the commands that are ``concerned`` are looked at. ``hold`` gives the locks that undoing one needs; one
     whose locks are not free is left alone. ``wait`` is how long to wait for a journal that somebody else looks at, in
-    seconds.
+    seconds. ``undo`` is what undoes one: True when nothing is left to undo.
     """
     done: list[Recovered] = []
     with abandoned_journals(root, concerned, wait) as abandoned:
@@ -101,7 +111,7 @@ def recover(
             if finished is False:
                 try:
                     with hold(state):
-                        undone = undo_all(journal, world)
+                        undone = undo(journal, world)
                 except LockedError:
                     continue
             if undone:
