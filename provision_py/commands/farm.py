@@ -16,6 +16,7 @@ from provision_py.contexts.model import Platform, Server, Site
 from provision_py.drupal.codebase import vendor_folder
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.errors import ContextError
+from provision_py.steps.release import ReleaseTree
 from provision_py.steps.sync import SyncBack, SyncTree
 from provision_py.system import fanout
 from provision_py.system.host import Host
@@ -100,24 +101,19 @@ def push_platform(session: Session, platform: Platform, code: CodeBase) -> None:
 
 def _push_code(session: Session, platform: Platform, code: CodeBase, servers: list[str]) -> None:
     base = _base(code)
-    roots = (platform.master.aegir_root, base)
-    sites = f"{code.docroot}/sites"
-    whole = base == code.docroot
-    trees = [Tree(base, exclude_sites=whole, exclude=() if whole else (f"{sites}/*",))]
-    for path in (f"{sites}/all", f"{sites}/sites.php"):
-        if os.path.exists(path) and not (whole and path.endswith("/all")):
-            trees.append(Tree(path))
-    for tree in trees:
-        session.run(SyncTree(servers, tree, roots, _options(session)))
+    names = f"{code.docroot}/sites/sites.php"
+    present = (names,) if os.path.exists(names) else ()
+    tree = Tree(base, exclude_sites=True, docroot=code.docroot, include=present)
+    session.run(ReleaseTree(servers, tree, (platform.master.aegir_root, base), _options(session)))
 
 
-def keep_site(session: Session, site: Site, code: CodeBase) -> None:
-    """Should the command fail, its servers get the site's files as they were. To be called before any change."""
+def keep_names(session: Session, site: Site, code: CodeBase) -> None:
+    """Should the command fail, its servers get the names of sites as the hub has them then: other sites share the
+    file. To be called before any change."""
     servers = _code_servers(session, site.web_server)
     if servers:
-        path = f"{code.docroot}/sites/{site.uri}"
         roots = (site.master.aegir_root, _base(code))
-        session.run(SyncBack(servers, Tree(path, sites=(path,)), roots, _options(session)))
+        session.run(SyncBack(servers, Tree(f"{code.docroot}/sites/sites.php"), roots, _options(session)))
 
 
 def push_site(session: Session, site: Site, code: CodeBase, *, new: bool = False) -> None:
@@ -132,7 +128,7 @@ def push_site(session: Session, site: Site, code: CodeBase, *, new: bool = False
         roots = (site.master.aegir_root, _base(code))
         uploads = Uploads.MERGE if new or len(servers) > 1 else Uploads.LEAVE
         session.run(
-            SyncTree(servers, Tree(path, sites=(path,)), roots, _options(session), uploads),
+            ReleaseTree(servers, Tree(path, sites=(path,)), roots, _options(session), uploads),
             SyncTree(servers, Tree(f"{code.docroot}/sites/sites.php"), roots, _options(session)),
         )
     packchecks.check_code(session, site.web_server, f"{path}/settings.php")

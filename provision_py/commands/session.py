@@ -21,7 +21,7 @@ from provision_py.services.catalog import Catalog
 from provision_py.services.db_mysql import DbMysql
 from provision_py.services.plugins import Plugins
 from provision_py.steps.journal import Journal, open_journal
-from provision_py.steps.runner import run_steps, undo_all
+from provision_py.steps.runner import clean_up, run_steps, undo_all
 from provision_py.steps.step import Step
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host
@@ -176,6 +176,9 @@ class Session:
                         self._undo(journal)
                 raise
             finally:
+                if journal.committed:
+                    with deferring_signals():
+                        clean_up(journal.begun, self)
                 self.journal = None
 
     def commit(self) -> None:

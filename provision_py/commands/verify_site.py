@@ -35,7 +35,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     state = SiteState.read(site)
     credentials = state.credentials(site)
     files = SiteFiles(session, site, code, credentials)
-    farm.keep_site(session, site, code)
+    farm.keep_names(session, site, code)
     files.write_settings()
     cache = session.package_cache(f"{site.platform.name}.sites")
     answer = ask_drupal(session, site, code, credentials, (flush_caches(), site_packages(), cron_key()))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provision_py.errors import HostError, LockedError, ProvisionError
 from provision_py.steps.journal import Begun, Journal, JournalState, UndoFailure, abandoned_journals
-from provision_py.steps.step import UNDO, Step, UndoFunction, World
+from provision_py.steps.step import CLEAN_UP, UNDO, Step, UndoFunction, World
 
 
 def run_steps(steps: Iterable[Step], journal: Journal, world: World) -> None:
@@ -63,11 +63,30 @@ def _why(error: ProvisionError | OSError) -> UndoFailure:
     return UndoFailure(str(error), time=time.time())
 
 
-def _undo_of(step: Begun) -> UndoFunction:
-    """How a step is undone, which a process that only recovers may not have imported yet. Raises ProvisionError."""
+def clean_up(steps: Iterable[Begun], world: World) -> None:
+    """Take away what a committed command has kept for its undoing outside of its journal.
+
+    A failure is told and nothing else: what remains is removed by the next command that keeps something there.
+    """
+    for step in steps:
+        _import(step)
+        if step.kind in CLEAN_UP:
+            try:
+                CLEAN_UP[step.kind](world, step.record)
+            except (ProvisionError, OSError) as error:
+                world.log.notice(f"What was kept to undo “{step.description}” is not all removed yet: {error}")
+
+
+def _import(step: Begun) -> None:
+    """A process that only recovers may not have imported the step's module yet."""
     if step.kind not in UNDO and step.module:
         with contextlib.suppress(ImportError):
             importlib.import_module(step.module)
+
+
+def _undo_of(step: Begun) -> UndoFunction:
+    """How a step is undone. Raises ProvisionError."""
+    _import(step)
     if step.kind not in UNDO:
         raise ProvisionError(
             f"Nothing here knows how to undo a step of the kind {step.kind}",
@@ -114,6 +133,8 @@ def recover(
                         undone = undo(journal, world)
                 except LockedError:
                     continue
+            elif finished:
+                clean_up(state.begun, world)
             if undone:
                 shutil.rmtree(journal.path, ignore_errors=True)
             if not finished and (state.begun or state.task is not None):

@@ -82,6 +82,20 @@ UndoFunction: TypeAlias = Callable[[World, Mapping[str, Any]], None]
 UNDO: dict[str, UndoFunction] = {}
 
 
+#: Functions by step kind that take away, once a command is committed, what was kept for undoing it elsewhere.
+CLEAN_UP: dict[str, UndoFunction] = {}
+
+
+def cleans_up(kind: str) -> Callable[[UndoFunction], UndoFunction]:
+    """Register what is to be done after the commit for steps of a kind, from their records. It may be done twice."""
+
+    def register(function: UndoFunction) -> UndoFunction:
+        CLEAN_UP[kind] = function
+        return function
+
+    return register
+
+
 def undoes(kind: str) -> Callable[[UndoFunction], UndoFunction]:
     """Register the undo function of a step kind."""
 

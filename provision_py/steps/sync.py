@@ -20,10 +20,11 @@ from provision_py.system.ssh import SshHost
 
 @dataclass(frozen=True)
 class SyncTree:
-    """Make a tree on other servers what it is here. ``roots`` are the folders that may be changed there.
+    """Make a file on other servers what it is here. ``roots`` are the folders that may be changed there.
 
-    Undo: where the tree did not exist, it is removed again, as long as it lies below a root; where it existed, what
-    was pushed stays, since the former state is kept nowhere. The next sync makes it what it is here by then.
+    Undo: where it did not exist, it is removed again, as long as it lies below a root; where it existed, what was
+    pushed stays. For files that several contexts share: see :class:`SyncBack`. Trees have
+    :class:`provision_py.steps.release.ReleaseTree`.
     """
 
     servers: Sequence[str]
@@ -43,7 +44,7 @@ class SyncTree:
             transfer.check_target(hosts[server], self.tree.path, self.roots)
             return hosts[server].stat(self.tree.path) is not None
 
-        found = _everywhere(hosts, look, "cannot be synced, so nothing was changed anywhere")
+        found = everywhere(hosts, look, "cannot be synced, so nothing was changed anywhere")
         new = [server for server, existed in found if not existed]
         return {"path": self.tree.path, "roots": list(self.roots), "new": new}
 
@@ -56,9 +57,9 @@ class SyncTree:
                 host, self.tree, self.roots, self.options, uploads=self.uploads,
                 progress=lambda count: world.log.notice(f"{self.tree.path}: {count} changes so far", host=host.name),
             )  # fmt: skip
-            _tell(world, host, f"{self.tree.path} synced", changes)
+            tell(world, host, f"{self.tree.path} synced", changes)
 
-        _everywhere(hosts, push, "was not synced")
+        everywhere(hosts, push, "was not synced")
 
 
 @undoes("sync")
@@ -68,27 +69,28 @@ def undo_sync(world: World, record: Mapping[str, Any]) -> None:
     def remove(server: str) -> None:
         transfer.remove(hosts[server], record["path"], record["roots"], ours=True)
 
-    _everywhere(hosts, remove, "was not cleaned up")
+    everywhere(hosts, remove, "was not cleaned up")
 
 
 @dataclass(frozen=True)
 class SyncBack:
-    """Changes nothing. Undo makes the tree on other servers what it is here by then, uploads left alone.
+    """Changes nothing. Undo makes a file or tree on other servers what it is here by then, uploads left alone.
 
-    To be the first step of a command that changes the tree here and syncs it: what the steps after it have changed
-    here is undone before, so the servers get the former state back. Servers that did not have the tree get nothing.
+    To be the first step of a command that changes a file here which others change too, and syncs it: what the steps
+    after it have changed here is undone before, and what others have changed meanwhile stays. Servers that did not
+    have it get nothing.
     """
 
     servers: Sequence[str]
     tree: Tree
     roots: Sequence[str]
     options: SyncOptions = field(default_factory=SyncOptions)
-    description: str = "Remember which web servers have the files"
+    description: str = "Remember which web servers have the names of sites"
     kind: str = "sync_back"
 
     def prepare(self, world: World, vault: Path) -> Record:
         hosts = remote_hosts(world, self.servers)
-        found = _everywhere(
+        found = everywhere(
             hosts,
             lambda server: hosts[server].stat(self.tree.path),
             "cannot be asked, so nothing was changed anywhere",
@@ -109,7 +111,7 @@ def undo_sync_back(world: World, record: Mapping[str, Any]) -> None:
         return
     options = SyncOptions(**{name: tuple(value) for name, value in record["options"].items()})
     hosts = remote_hosts(world, record["having"])
-    _everywhere(
+    everywhere(
         hosts,
         lambda server: transfer.push(hosts[server], tree, record["roots"], options),
         "did not get its former files back",
@@ -135,7 +137,7 @@ class FetchTree:
 
     def apply(self, world: World, record: Record, note: Note) -> None:
         for host in remote_hosts(world, self.servers).values():
-            _tell(world, host, f"{self.path} fetched", transfer.fetch(host, self.path, self.roots, self.options))
+            tell(world, host, f"{self.path} fetched", transfer.fetch(host, self.path, self.roots, self.options))
 
 
 @undoes("fetch")
@@ -164,7 +166,7 @@ class RemoveRemoteTree:
             transfer.check_target(hosts[server], self.tree.path, self.roots)
             return hosts[server].stat(self.tree.path) is not None
 
-        found = _everywhere(hosts, look, "cannot be reached, so nothing was removed anywhere")
+        found = everywhere(hosts, look, "cannot be reached, so nothing was removed anywhere")
         existed = [server for server, there in found if there]
         return {"tree": asdict(self.tree), "roots": list(self.roots), "existed": existed}
 
@@ -175,7 +177,7 @@ class RemoveRemoteTree:
             if transfer.remove(hosts[server], self.tree.path, self.roots):
                 world.log.info(f"{self.tree.path} removed", host=hosts[server].name)
 
-        _everywhere(hosts, remove, "did not remove it")
+        everywhere(hosts, remove, "did not remove it")
 
 
 @undoes("remove_remote")
@@ -184,7 +186,7 @@ def undo_remove_remote(world: World, record: Mapping[str, Any]) -> None:
     if not os.path.lexists(tree.path):
         return
     hosts = remote_hosts(world, record["existed"])
-    _everywhere(
+    everywhere(
         hosts,
         lambda server: transfer.push(hosts[server], tree, record["roots"], uploads=Uploads.MERGE),
         "did not get its files back",
@@ -192,7 +194,8 @@ def undo_remove_remote(world: World, record: Mapping[str, Any]) -> None:
 
 
 def _tree(saved: Mapping[str, Any]) -> Tree:
-    return Tree(**{**saved, "sites": tuple(saved["sites"]), "exclude": tuple(saved["exclude"])})
+    lists = {name: tuple(saved.get(name, ())) for name in ("sites", "exclude", "include")}
+    return Tree(**{**saved, **lists})
 
 
 def remote_hosts(world: World, servers: Sequence[str]) -> dict[str, SshHost]:
@@ -205,17 +208,23 @@ def remote_hosts(world: World, servers: Sequence[str]) -> dict[str, SshHost]:
     return found
 
 
-def _everywhere(hosts: Mapping[str, SshHost], work: Callable[[str], Any], failing: str) -> list[tuple[str, Any]]:
-    """The same on all servers at once. Raises one HostError that names every server that failed, and why."""
+def everywhere(
+    hosts: Mapping[str, SshHost], work: Callable[[str], Any], failing: str, done: str | None = None
+) -> list[tuple[str, Any]]:
+    """The same on all servers at once. Raises one HostError that names every server that failed, and why; ``done``
+    says what has become of the others, None: those that it was done on are named."""
     found, failures = fanout.each(hosts, work)
     if failures:
         first = failures[0].error
         told = "; ".join(f"{hosts[failure.item].name} {failing}: {failure.error.what}" for failure in failures)
-        done = f". Done on {', '.join(hosts[server].name for server, _ in found)}" if found else ""
-        raise HostError(told + done, where=first.where, hint=first.hint, code=first.code) from first
+        if done is None:
+            done = f"Done on {', '.join(hosts[server].name for server, _ in found)}" if found else ""
+        raise HostError(
+            f"{told}. {done}" if done else told, where=first.where, hint=first.hint, code=first.code
+        ) from first
     return found
 
 
-def _tell(world: World, host: SshHost, what: str, changes: Sequence[Change]) -> None:
+def tell(world: World, host: SshHost, what: str, changes: Sequence[Change]) -> None:
     said = rsync.summary(changes)
     world.log.info(f"{what}: {said}" if said else f"{what}: nothing had changed", host=host.name)

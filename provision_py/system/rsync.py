@@ -22,6 +22,9 @@ VCS = (".git", ".gitignore", ".hg", ".hgignore", ".hgrags", ".bzr", ".bzrignore"
 UPLOADS = ("files", "private")
 #: One line for each change: what it is, and the path.
 _FORMAT = "--out-format=%i %n%L"
+_PLAIN_FORMAT = "--out-format=%i %n"
+#: Folders in which new and former files of a tree wait for their time, see :mod:`provision_py.system.treeswitch`.
+WORK_FOLDERS = ".provision-py-sync-"
 _CHANGE = re.compile(r"(?P<what>[<>ch.*][fdLDSe][^ ]{9}|\*deleting  ) (?P<path>.*)")
 #: Files of the source vanished while rsync read them: no failure of a site in use.
 VANISHED = 24
@@ -98,7 +101,8 @@ def _clears(pattern: PhpValue) -> bool:
 class Tree:
     """A folder or file to push, at the same path on the other side.
 
-    ``exclude_sites``: sites have pushes of their own, only ``sites/all`` goes along. ``content`` False: just the
+    ``exclude_sites``: sites have pushes of their own, of the folder ``sites`` in ``docroot`` (``path`` when empty)
+    only ``sites/all`` goes along. ``include``: paths that do too, whatever is excluded. ``content`` False: just the
     folder itself. ``sites``: folders of sites at or below ``path``, whose uploads are treated apart.
     """
 
@@ -107,6 +111,8 @@ class Tree:
     content: bool = True
     sites: tuple[str, ...] = ()
     exclude: tuple[str, ...] = field(default=())
+    docroot: str = ""
+    include: tuple[str, ...] = ()
 
 
 def escape(path: str) -> str:
@@ -132,8 +138,11 @@ def filters(tree: Tree, options: SyncOptions, uploads: Uploads) -> list[str]:
         folders = [escape(folder) for folder in uploads_of(tree)]
         folders += [f"{path}/{above}sites/*/{name}" for above in ("", "**/") for name in UPLOADS]
         found += [f"--exclude={folder}/*" for folder in folders]
+    found += [f"--exclude={path}/{WORK_FOLDERS}*"]
+    found += [f"--include={escape(one)}" for one in tree.include]
     if tree.exclude_sites:
-        found += [f"--include={path}/sites/all", f"--exclude={path}/sites/*"]
+        docroot = escape(tree.docroot) or path
+        found += [f"--include={docroot}/sites/all", f"--exclude={docroot}/sites/*"]
     found += [f"--exclude={name}" for name in VCS]
     found += [f"--exclude={pattern}" for pattern in tree.exclude]
     found += [f"--include={pattern}" for pattern in options.include]
@@ -153,9 +162,52 @@ def push_argv(
 
     ``ssh`` is the command that reaches the machine. ``tree.path`` is absolute and normal.
     """
+    return ["rsync", *_common(ssh), *_push_options(tree, options, uploads), "--", tree.path, f"{_bracketed(host)}:/"]
+
+
+def _push_options(tree: Tree, options: SyncOptions, uploads: Uploads) -> list[str]:
     return [
-        "rsync", *_common(ssh), "-akz", "--relative", "--keep-dirlinks", "--omit-dir-times", "--delete-delay",
-        *filters(tree, options, uploads), *options.extra, "--", tree.path, f"{_bracketed(host)}:/",
+        "-akz", "--relative", "--keep-dirlinks", "--omit-dir-times", "--delete-delay",
+        *filters(tree, options, uploads), *options.extra,
+    ]  # fmt: skip
+
+
+def plan_argv(
+    tree: Tree,
+    host: str,
+    ssh: Sequence[str],
+    options: SyncOptions = NO_OPTIONS,
+    *,
+    uploads: Uploads = Uploads.LEAVE,
+) -> list[str]:
+    """Say what :func:`push_argv` would change of a tree that is there, and change nothing.
+
+    Names are printed as :func:`provision_py.system.treeswitch.unescape` reads them.
+    """
+    return [
+        "rsync", *_common(ssh, _PLAIN_FORMAT), *_push_options(tree, options, uploads), "--no-implied-dirs",
+        "--no-8-bit-output", "--dry-run", "--", tree.path, f"{_bracketed(host)}:/",
+    ]  # fmt: skip
+
+
+#: Options that compare with what is there, and would find nothing in an empty folder, or another place for it.
+_COMPARING = re.compile(
+    r"--(existing|ignore-non-existing|ignore-existing|update|backup|backup-dir|suffix|max-delete|partial-dir"
+    r"|(compare|copy|link)-dest)(=.*)?|-[ub]"
+)
+
+
+def stage_argv(path: str, folder: str, host: str, ssh: Sequence[str], options: SyncOptions = NO_OPTIONS) -> list[str]:
+    """Bring parts of the tree ``path``, listed on standard input, to ``folder`` on ``host``.
+
+    The input is that of :meth:`provision_py.system.treeswitch.Switch.files`. What the tree there has already is
+    copied or completed from there.
+    """
+    above = os.path.dirname(path)
+    extra = [option for option in options.extra if not _COMPARING.fullmatch(option)]
+    return [
+        "rsync", *_common(ssh), "-akz", "--omit-dir-times", "--no-implied-dirs", "--files-from=-", "--from0",
+        *extra, f"--copy-dest={above}", "--", f"{above.rstrip('/')}/", f"{_bracketed(host)}:{folder}/",
     ]  # fmt: skip
 
 
@@ -176,9 +228,9 @@ def fetch_argv(path: str, host: str, ssh: Sequence[str], options: SyncOptions = 
     ]  # fmt: skip
 
 
-def _common(ssh: Sequence[str]) -> list[str]:
+def _common(ssh: Sequence[str], shown: str = _FORMAT) -> list[str]:
     # -s: the other side gets paths as they are, no shell takes them apart.
-    return ["-e", rsh(ssh), "-s", "-8", "--itemize-changes", _FORMAT]
+    return ["-e", rsh(ssh), "-s", "-8", "--itemize-changes", shown]
 
 
 def rsh(argv: Iterable[str]) -> str:

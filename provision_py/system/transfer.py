@@ -38,12 +38,18 @@ def push(
     check_target(host, tree.path, roots)
     ssh = host.multiplexer.command()
     changes = run_rsync(host, rsync.push_argv(tree, host.name, ssh, options, uploads=uploads), tree.path, progress)
-    if uploads is Uploads.MERGE:
-        folders = [folder for folder in rsync.uploads_of(tree) if os.path.isdir(folder)]
-        if folders:
-            argv = rsync.merge_argv(folders, host.name, ssh, options)
-            changes += run_rsync(host, argv, tree.path, progress)
-    return changes
+    return changes + merge(host, tree, options, progress) if uploads is Uploads.MERGE else changes
+
+
+def merge(
+    host: SshHost, tree: Tree, options: SyncOptions = NO_OPTIONS, progress: Progress | None = None
+) -> list[Change]:
+    """Add uploads of a tree's sites to those on another machine; what was changed. Raises HostError."""
+    folders = [folder for folder in rsync.uploads_of(tree) if os.path.isdir(folder)]
+    if not folders:
+        return []
+    argv = rsync.merge_argv(folders, host.name, host.multiplexer.command(), options)
+    return run_rsync(host, argv, tree.path, progress)
 
 
 def fetch(
@@ -125,9 +131,17 @@ def remove(host: Host, path: str, roots: Sequence[str], *, ours: bool = False) -
     return host.remove(clean)
 
 
-def run_rsync(host: SshHost, argv: Sequence[str], path: str, progress: Progress | None = None) -> list[Change]:
-    """Run rsync to its end. Raises HostError with the code of what went wrong with the connection, or
-    PROVISION_FILE_SYNC_FAILED."""
+def run_rsync(
+    host: SshHost,
+    argv: Sequence[str],
+    path: str,
+    progress: Progress | None = None,
+    *,
+    stdin: bytes | None = None,
+    advice: str = "What had arrived stays and nothing was deleted; run the task again",
+) -> list[Change]:
+    """Run rsync to its end, in the locale ``C``. Raises HostError with the code of what went wrong with the
+    connection, or PROVISION_FILE_SYNC_FAILED; ``advice`` is its hint where the cause is not known better."""
     changes: list[Change] = []
     told = time.monotonic()
 
@@ -141,14 +155,14 @@ def run_rsync(host: SshHost, argv: Sequence[str], path: str, progress: Progress 
             progress(len(changes))
 
     try:
-        process.run(argv, on_line=listen)
+        process.run(argv, stdin=stdin, env={"LC_ALL": "C"}, on_line=listen)
     except ProcessError as error:
         if error.returncode != rsync.VANISHED:
-            raise _failed(host, path, error) from error
+            raise _failed(host, path, error, advice) from error
     return changes
 
 
-def _failed(host: SshHost, path: str, error: ProcessError) -> HostError:
+def _failed(host: SshHost, path: str, error: ProcessError, advice: str) -> HostError:
     said = error.output or error.what
     if error.returncode is None:
         return HostError(said, where=error.where, hint="Install it: apt-get install rsync", code=error.code)
@@ -163,7 +177,7 @@ def _failed(host: SshHost, path: str, error: ProcessError) -> HostError:
     elif "Permission denied" in said and error.returncode == 23:
         hint, code = f"Give {host.target.user} the right to write there", "PROVISION_FILE_SYNC_FAILED"
     else:
-        hint = "What had arrived stays and nothing was deleted; run the task again"
+        hint = advice
         code = meaning(said) or "PROVISION_FILE_SYNC_FAILED"
     return HostError(f"{path} could not be synced: {said}", where=host.name, hint=hint, code=code)
 

@@ -1,0 +1,108 @@
+"""The step that changes a tree on other servers, on all of them or on none."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from provision_py.steps.step import Note, Record, World, cleans_up, undoes
+from provision_py.steps.sync import everywhere, remote_hosts, tell
+from provision_py.system import rsync, staging, transfer
+from provision_py.system.rsync import Change, SyncOptions, Tree, Uploads
+from provision_py.system.ssh import SshHost
+
+_AS_IT_WAS = "All web servers have what they had before"
+
+
+@dataclass(frozen=True)
+class ReleaseTree:
+    """Make a folder on other servers what it is here. ``roots`` are the folders that may be changed there.
+
+    What has changed is staged on every server first; only when it has arrived everywhere, every server exchanges it
+    against what it has, by itself and within moments. Undo exchanges it back: former files were kept. A server that
+    did not have the folder gets it pushed, which undo removes. Uploads are merged after that, and stay.
+
+    On record beforehand is the name of the folder that holds what is staged and, later, the former files, and as a
+    note ``changed``, the servers where there is such a folder. It is removed when the command is committed.
+    """
+
+    servers: Sequence[str]
+    tree: Tree
+    roots: Sequence[str]
+    options: SyncOptions = field(default_factory=SyncOptions)
+    uploads: Uploads = Uploads.LEAVE
+    description: str = "Sync files to the web servers"
+    kind: str = "release"
+
+    def prepare(self, world: World, vault: Path) -> Record:
+        hosts = remote_hosts(world, self.servers)
+        if hosts:
+            transfer.check_source(self.tree.path, self.roots)
+
+        def look(server: str) -> bool:
+            transfer.check_target(hosts[server], self.tree.path, self.roots)
+            return hosts[server].stat(self.tree.path) is not None
+
+        found = everywhere(hosts, look, "cannot be synced, so nothing was changed anywhere")
+        work = f"{self.tree.path}/{rsync.WORK_FOLDERS}{secrets.token_hex(6)}"
+        new = [server for server, existed in found if not existed]
+        return {"path": self.tree.path, "roots": list(self.roots), "work": work, "new": new}
+
+    def apply(self, world: World, record: Record, note: Note) -> None:
+        hosts = remote_hosts(world, self.servers)
+        having = {server: host for server, host in hosts.items() if server not in record["new"]}
+        plans = dict(everywhere(having, lambda server: self._plan(having[server]), "was not synced", _AS_IT_WAS))
+        changing = {server: having[server] for server, changes in plans.items() if changes}
+        note({"changed": list(changing)})
+        arriving = {server: host for server, host in hosts.items() if server in changing or server in record["new"]}
+        done = None if record["new"] else _AS_IT_WAS
+        everywhere(arriving, lambda server: self._bring(world, arriving[server], record, plans.get(server)),
+                   "was not synced", done)  # fmt: skip
+        everywhere(changing, lambda server: staging.switch(changing[server], record["work"], self.roots),
+                   "did not take its files", _AS_IT_WAS)  # fmt: skip
+        everywhere(
+            having, lambda server: self._merge(world, having[server], plans[server]), "did not get all uploads"
+        )
+
+    def _plan(self, host: SshHost) -> Sequence[Change]:
+        for leftover in staging.work_folders(host, self.tree.path):
+            staging.close(host, leftover)
+        # MERGE is a run of its own, after the switch.
+        return staging.plan(host, self.tree, self.roots, self.options, self.uploads)
+
+    def _bring(self, world: World, host: SshHost, record: Record, changes: Sequence[Change] | None) -> None:
+        def progress(count: int) -> None:
+            world.log.notice(f"{self.tree.path}: {count} changes so far", host=host.name)
+
+        if changes is not None:
+            staging.stage(host, self.tree, record["work"], changes, self.options, progress)
+            return
+        pushed = transfer.push(host, self.tree, self.roots, self.options, uploads=self.uploads, progress=progress)
+        tell(world, host, f"{self.tree.path} synced", pushed)
+
+    def _merge(self, world: World, host: SshHost, changes: Sequence[Change]) -> None:
+        merged = transfer.merge(host, self.tree, self.options) if self.uploads is Uploads.MERGE else []
+        tell(world, host, f"{self.tree.path} synced", [*changes, *merged])
+
+
+@undoes("release")
+def undo_release(world: World, record: Mapping[str, Any]) -> None:
+    changed = remote_hosts(world, record.get("changed", ()))
+    new = remote_hosts(world, record["new"])
+
+    def put_back(server: str) -> None:
+        if server in changed:
+            staging.undo(changed[server], record["work"])
+        else:
+            transfer.remove(new[server], record["path"], record["roots"], ours=True)
+
+    everywhere({**changed, **new}, put_back, "does not have its former files back")
+
+
+@cleans_up("release")
+def forget_former_files(world: World, record: Mapping[str, Any]) -> None:
+    hosts = remote_hosts(world, record.get("changed", ()))
+    everywhere(hosts, lambda server: staging.close(hosts[server], record["work"]), "was not cleaned up")
