@@ -36,11 +36,15 @@ final class ProvisionTreeSwitch
     {
         $this->inTop(function () {
             $this->must(mkdir($this->work, 0700), 'make a folder for new files');
+            // An undo needs it, also on a disk that has become full.
+            $this->must(touch($this->work . '/lock'), 'write in ' . $this->work);
         });
     }
 
     public function close()
     {
+        // On NFS a file that is open cannot be removed.
+        $this->lock = null;
         if ($this->exists($this->work)) {
             $this->inTop(function () {
                 $this->must($this->removeTree($this->work), 'remove the folder of former files');
@@ -51,8 +55,9 @@ final class ProvisionTreeSwitch
     public function switchOver(array $roots)
     {
         $this->lock();
-        $steps = $this->plan();
+        // In this order: while an undo removes the folder, the plan goes before the mark.
         $this->must(!$this->exists($this->work . '/undone'), 'go on: this was undone before it began');
+        $steps = $this->plan();
         $wanted = $this->look($steps, $roots);
         foreach ($steps as list(, $path)) {
             $folder = dirname($this->at($this->former, $path));
@@ -355,7 +360,8 @@ function provision_tree_switch(array $arguments)
                 break;
         }
     } catch (RuntimeException $error) {
-        fwrite(STDERR, $error->getMessage() . "\n");
+        // STDERR is not defined in a program that comes by standard input.
+        file_put_contents('php://stderr', $error->getMessage() . "\n");
         exit(1);
     }
     exit(0);

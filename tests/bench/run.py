@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 #: Short ones first.
-ALL = ("start", "reads", "platform_scan", "platform_verify", "memory", "queue", "site_tasks")
+ALL = ("start", "reads", "platform_scan", "platform_verify", "memory", "queue", "site_tasks", "sync")
 
 
 def main(wanted: list[str]) -> int:
