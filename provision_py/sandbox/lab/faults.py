@@ -102,9 +102,21 @@ class Faults:
 
     @contextmanager
     def ssh_dropped_after(self, host: LabHost, size: int, program: str = "/usr/bin/rsync") -> Iterator[None]:
-        """All ssh connections of the host break once ``program``, run there, has been sent ``size`` bytes."""
+        """All ssh connections of the host break once ``program``, run there, has been sent ``size`` bytes.
+
+        A run of the program that is sent less is left alone.
+        """
         # Unbuffered, or the first words of a conversation would wait for the next ones.
-        body = f'stdbuf -o0 head -c {int(size)} | "$original" "$@" || :\n{DROP_SSH}\nexit 1'
+        body = f"""exec 3<&0
+pipe=$(mktemp -u)
+mkfifo "$pipe"
+{{ stdbuf -o0 head -c {int(size)}; : >"$pipe.all"; }} <&3 >"$pipe" 2>&- &
+status=0
+"$original" "$@" <"$pipe" || status=$?
+rm "$pipe"
+rm "$pipe.all" 2>&- || exit "$status"
+{DROP_SSH}
+exit 1"""
         with self.wrapped(host, program, body):
             yield
 
