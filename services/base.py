@@ -6,6 +6,7 @@ A service renders what should be true and names the commands that test and reloa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from provision_py.contexts.model import Platform, Server, Site
@@ -15,6 +16,24 @@ from provision_py.php.values import PhpValue
 from provision_py.services.certificates import Certificate
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request that shows whether a web server serves a site as it should.
+
+    ``host`` is the name that is asked for, ``address`` the address to ask where only one of the machine's shows the
+    site. With a ``target`` (``host`` or ``host/folder``) the name is there only to be redirected to that one,
+    ``to_https``: and to https. Without, the site itself is to be seen.
+    """
+
+    host: str
+    port: int
+    path: str = "/"
+    https: bool = False
+    address: str | None = None
+    target: str | None = None
+    to_https: bool = False
 
 
 class Service:
@@ -94,6 +113,10 @@ class HttpService(Service):
         return ()
 
     def removed_site_files(self, site: Site) -> Sequence[ConfigFile]:
+        return ()
+
+    def visits(self, site: Site) -> Sequence[Visit]:
+        """How to see that the site is served. Empty: this server cannot be asked."""
         return ()
 
     def server_certificates(self) -> Sequence[Certificate]:

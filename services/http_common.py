@@ -13,7 +13,7 @@ from provision_py.drupal.model import Credentials
 from provision_py.errors import ServiceError
 from provision_py.php.values import PhpValue
 from provision_py.services import http_rules, templating, web_quoting
-from provision_py.services.base import HttpService
+from provision_py.services.base import HttpService, Visit
 from provision_py.services.http_properties import is_program_on, restart_command
 from provision_py.services.phpfpm import setting
 from provision_py.system.configfile import ConfigFile, Directory, Link
@@ -191,6 +191,23 @@ class PublicHttp(HttpService):
             ConfigFile(self.vhost_path(site.uri), None, description=f"vhost of {site.uri}"),
             *(ConfigFile(self._subdirectory_path(one), None) for one in subdirectories(site)),
         )
+
+    def visits(self, site: Site) -> Sequence[Visit]:
+        """The site's page, and one of the names that are redirected: that costs no PHP.
+
+        A site that is redirected to a name which it does not have itself shows no page here.
+        """
+        if not site.enabled:
+            return (Visit(web_quoting.host_name(site.uri), self.port),)
+        names = site_names(site)
+        found = []
+        host, _, folder = (names.target or names.served[0]).partition("/")
+        if names.served or Subdirectory(host, folder) in subdirectories(site):
+            found.append(Visit(host, self.port, f"/{folder}/" if folder else "/"))
+        other = next((name for name in names.redirected if "*" not in name), None)
+        if other and names.target:
+            found.append(Visit(other, self.port, target=names.target))
+        return found
 
     def blind_parents(self, site: Site, host: Host) -> Sequence[str]:
         blind = []

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provision_py.contexts.model import Site
 from provision_py.contexts.properties import Property
 from provision_py.services import web_quoting
+from provision_py.services.base import Visit
 from provision_py.services.certificates import Certificate
 from provision_py.services.http_common import PublicHttp
 from provision_py.services.http_properties import ssl_site_properties
@@ -93,8 +94,27 @@ class SslHttp(PublicHttp):
         certificate = self.site_certificate(site)
         if certificate is None:
             return super().site_values(site)
-        redirect = _number(site.properties.get("ssl_enabled")) == 2
-        return super().site_values(site) | {"https": Https(self._address(site), self.ssl_port, certificate, redirect)}
+        https = Https(self._address(site), self.ssl_port, certificate, self._only_https(site))
+        return super().site_values(site) | {"https": https}
+
+    def visits(self, site: Site) -> Sequence[Visit]:
+        """A site that is to be seen by https alone is asked by https; by http it only redirects."""
+        found = super().visits(site)
+        if not site.enabled or not self._only_https(site):
+            return found
+        address = self._address(site).strip("[]")
+        shown = [
+            replace(visit, port=self.ssl_port, https=True, address=None if address == "*" else address)
+            for visit in found
+            if visit.target is None
+        ]
+        sent = [replace(visit, to_https=True) for visit in found if visit.target is not None]
+        if shown and not sent:
+            sent = [replace(found[0], target=f"{found[0].host}{found[0].path}".rstrip("/"), to_https=True)]
+        return (*shown, *sent)
+
+    def _only_https(self, site: Site) -> bool:
+        return self.site_certificate(site) is not None and _number(site.properties.get("ssl_enabled")) == 2
 
     def _address(self, site: Site) -> str:
         """The site's own address on this server, where the front end gave it one."""

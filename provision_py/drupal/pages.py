@@ -1,14 +1,16 @@
 """What a page that a site serves says about the site: is it Drupal, is it the installer, is it down?
 
-Pure: the page has been fetched by somebody else. Parsed with lxml, which copes with broken markup.
+Pure: the page has been fetched by :mod:`provision_py.system.web`. Parsed with lxml, which copes with broken markup.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import urlsplit
+
+from provision_py.system.web import Page
 
 _PHP_ERROR = re.compile(r"\b(?:PHP )?(Fatal error|Parse error|Uncaught \w+)\b\W", re.IGNORECASE)
 _INSTALLER = re.compile(r"^/(?:core/)?install\.php")
@@ -16,22 +18,43 @@ _DRUPAL_ERRORS = (
     "The website encountered an unexpected error",
     "The site is currently not available due to technical problems",
 )
+_REDIRECTIONS = (301, 302, 303, 307, 308)
+#: A date in the past that every version of Drupal lets its pages expire at.
+_DRUPALS_DATE = "19 Nov 1978"
+
+
+class Kind(Enum):
+    """What sort of thing is wrong with a page. Details differ from request to request, kinds do not."""
+
+    SILENT = "no answer"
+    UNKNOWN = "the web server does not know the site"
+    MISSING = "Drupal refuses the page"
+    BROKEN = "PHP or Drupal fails"
+    MAINTENANCE = "maintenance mode"
+    INSTALLER = "not installed"
+    ELSEWHERE = "another site"
+    FOREIGN = "not Drupal"
+    DISABLED = "served as disabled"
+    ENABLED = "served though disabled"
+    MISDIRECTED = "another name does not redirect as it should"
 
 
 @dataclass(frozen=True)
-class Page:
-    """An answer to ``GET /``: status, headers with lower-case names, the body."""
+class Problem:
+    """Something that is wrong, in words that go behind the name of a server."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What is wrong with a page (empty: nothing), its title, and Drupal's major version where it says so."""
 
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     title: str = ""
     drupal: int | None = None
 
@@ -42,46 +65,89 @@ def examine(page: Page, *, host: str, enabled: bool, others: tuple[str, ...] = (
     ``host`` is the name it was asked by, ``others`` names of the same site that it may redirect to. A site that asks
     for a login (401, 403) is a matter of the site; one that is missing, broken or another site's is not.
     """
-    if page.status in (301, 302, 303, 307, 308):
-        return Verdict(_redirect_problems(page, host, enabled, others))
     if not enabled:
-        return Verdict((f"it answers {page.status} though it is disabled",))
+        return Verdict(_disabled_problems(page, host, others))
+    if page.status in _REDIRECTIONS:
+        return Verdict(_redirect_problems(page, host, others))
     title, generator, text = _read(page.body)
-    problems = [*_status_problems(page.status, text)]
+    drupal = re.match(r"Drupal (\d+)", generator or page.headers.get("x-generator", ""))
+    is_drupal = drupal is not None or _DRUPALS_DATE in page.headers.get("expires", "")
+    problems = [*_status_problems(page.status, text, is_drupal)]
     match = _PHP_ERROR.search(text)
     if match:
-        problems.append(f"PHP reports: {_around(text, match.start())}")
-    problems += [f"Drupal reports: {words}" for words in _DRUPAL_ERRORS if words in text]
+        problems.append(Problem(Kind.BROKEN, f"PHP reports: {_around(text, match.start())}"))
+    problems += [Problem(Kind.BROKEN, f"Drupal reports: {words}") for words in _DRUPAL_ERRORS if words in text]
     if "install" in title.lower() and ("drupal" in title.lower() or "Choose language" in title):
-        problems.append("it shows the installer")
-    drupal = re.match(r"Drupal (\d+)", generator)
+        problems.append(Problem(Kind.INSTALLER, "it shows the installer"))
+    if not problems and not is_drupal and page.status < 400:
+        problems.append(Problem(Kind.FOREIGN, f"it shows a page without any sign of Drupal{_titled(title)}"))
     return Verdict(tuple(dict.fromkeys(problems)), title, int(drupal.group(1)) if drupal else None)
 
 
-def _status_problems(status: int, text: str) -> list[str]:
-    if status == 503:
-        return ["it is in maintenance mode or not available"]
+def examine_redirection(page: Page, *, host: str, target: str, https: bool = False) -> tuple[Problem, ...]:
+    """What is wrong with the answer to a name that is only there to be redirected.
+
+    ``target`` is a host name, or ``host/folder`` for a site that is shown below a folder of another one; ``https``:
+    the site is to be seen by https alone.
+    """
+    wanted, _, folder = target.partition("/")
+    found = urlsplit(page.headers.get("location", ""))
+    scheme = "https://" if https else ""
+    if page.status not in _REDIRECTIONS:
+        told = f"it answers {page.status} for {host} instead of a redirection to {scheme}{target}"
+    elif (found.hostname or host).lower() != wanted.lower() or (https and found.scheme != "https"):
+        told = f"it redirects {host} to {found.scheme}://{found.netloc} instead of {scheme}{target}"
+    elif folder and not f"{found.path.rstrip('/')}/".startswith(f"/{folder.strip('/')}/"):
+        told = f"it redirects {host} to {found.netloc}{found.path} instead of {target}"
+    else:
+        return ()
+    return (Problem(Kind.MISDIRECTED, told),)
+
+
+def _status_problems(status: int, text: str, is_drupal: bool) -> list[Problem]:
+    if status == 503 and is_drupal:
+        return [Problem(Kind.MAINTENANCE, "it is in maintenance mode or not available")]
     if status in (401, 403):
         return []
+    if status >= 500:
+        return [Problem(Kind.BROKEN, f"it answers {status}")]
     if status >= 400:
-        return [f"it answers {status}"]
+        return [Problem(Kind.MISSING if is_drupal else Kind.UNKNOWN, f"it answers {status}")]
     if not text.strip():
-        return ["it answers an empty page"]
+        return [Problem(Kind.BROKEN, "it answers an empty page")]
     return []
 
 
-def _redirect_problems(page: Page, host: str, enabled: bool, others: tuple[str, ...]) -> tuple[str, ...]:
+def _redirect_problems(page: Page, host: str, others: tuple[str, ...]) -> tuple[Problem, ...]:
     target = urlsplit(page.headers.get("location", ""))
-    if not enabled:
-        return ()
     if _INSTALLER.match(target.path):
-        return ("it shows the installer",)
+        return (Problem(Kind.INSTALLER, "it shows the installer"),)
     if "/hosting/disabled" in target.path:
-        return ("it is served as disabled",)
+        return (Problem(Kind.DISABLED, "it is served as disabled"),)
     name = (target.hostname or host).lower()
-    if name not in {host.lower(), *(other.lower() for other in others)}:
-        return (f"it redirects to another site, {name}",)
+    if name not in _lower(host, *others):
+        return (Problem(Kind.ELSEWHERE, f"it redirects to another site, {name}"),)
     return ()
+
+
+def _disabled_problems(page: Page, host: str, others: tuple[str, ...]) -> tuple[Problem, ...]:
+    """A disabled site sends visitors to a page of the front end, or says that it is not available."""
+    told = f"it answers {page.status} though it is disabled"
+    if page.status in _REDIRECTIONS:
+        target = urlsplit(page.headers.get("location", ""))
+        away = (target.hostname or host).lower() not in _lower(host, *others)
+        return () if away or "/hosting/disabled" in target.path else (Problem(Kind.ENABLED, told),)
+    if page.status >= 500:
+        return ()
+    return (Problem(Kind.UNKNOWN if page.status == 404 else Kind.ENABLED, told),)
+
+
+def _lower(*names: str) -> set[str]:
+    return {name.lower() for name in names}
+
+
+def _titled(title: str) -> str:
+    return f", titled “{title[:80]}”" if title else ""
 
 
 def _read(body: bytes) -> tuple[str, str, str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from provision_py.errors import ServiceError
+from provision_py.drupal.pages import examine, examine_redirection
+from provision_py.errors import HostError, ServiceError
 from provision_py.sandbox import programs
 from provision_py.sandbox.apache import start_apache
 from provision_py.sandbox.base import Sandbox, free_port
@@ -20,6 +21,7 @@ from provision_py.sandbox.phpfpm import PhpFpm
 from provision_py.sandbox.webserver import Response, WebServer
 from provision_py.services.certificates import Certificate, ensure_certificates, release_certificates
 from provision_py.services.http_ssl import SslHttp
+from provision_py.system import web
 from provision_py.system.local import LocalHost
 from web.hosting import Hosting, new_hosting
 from web.tree import SECRET, make_drupal_7
@@ -30,17 +32,17 @@ def secure(request: pytest.FixtureRequest, php_fpm: PhpFpm) -> Iterator[Hosting]
     request.getfixturevalue(request.param.removesuffix("_ssl"))  # skips where the program is missing
     sandbox = Sandbox.create(prefix="provision-py-test-")
     try:
-        web: WebServer
+        server: WebServer
         port = free_port()
         if request.param == "apache_ssl":
-            web = start_apache(sandbox, php_fpm=php_fpm)
+            server = start_apache(sandbox, php_fpm=php_fpm)
             module = programs.find_apache_module("mod_ssl")
-            (web.config / "aegir.d/-ssl.conf").write_text(f'LoadModule ssl_module "{module}"\nListen {port}\n')
+            (server.config / "aegir.d/-ssl.conf").write_text(f'LoadModule ssl_module "{module}"\nListen {port}\n')
         else:
-            web = start_nginx(sandbox, php_fpm=php_fpm)
-        with new_hosting(web, request.param, http_ssl_port=port, nginx_has_http2=1) as hosting:
+            server = start_nginx(sandbox, php_fpm=php_fpm)
+        with new_hosting(server, request.param, http_ssl_port=port, nginx_has_http2=1) as hosting:
             _fill(hosting)
-            web.serve(hosting.root)
+            server.serve(hosting.root)
             yield hosting
     finally:
         sandbox.remove()
@@ -244,3 +246,25 @@ def test_a_folder_that_belongs_to_somebody_else_stays(certificate: Certificate, 
 
     assert release_certificates(host, certificate, "a.test") is False
     assert (tmp_path / "theirs").is_dir()
+
+
+@pytest.mark.parametrize("uri", ["both.test", "only.test", "moved.test", "named.test", "off.test", "plain.test"])
+def test_how_to_see_that_a_site_is_served(secure: Hosting, uri: str) -> None:
+    site = secure.site_named(uri)
+    for visit in _service(secure).visits(site):
+        page = web.get("127.0.0.1", visit.port, visit.path, host=visit.host, https=visit.https)
+        if visit.target is not None:
+            assert examine_redirection(page, host=visit.host, target=visit.target, https=visit.to_https) == ()
+        elif site.enabled:
+            assert page.status == 200
+            assert json.loads(page.body)["https"] == ("on" if uri in ("only.test", "moved.test") else "")
+        else:
+            assert examine(page, host=visit.host, enabled=False).problems == ()
+
+
+def test_a_web_server_that_does_not_answer(secure: Hosting) -> None:
+    port = free_port()
+    with pytest.raises(HostError, match=f"does not answer on port {port}"):
+        web.get("127.0.0.1", port, "/", host="both.test")
+    with pytest.raises(HostError, match="does not answer on port"):
+        web.get("127.0.0.1", secure.web.port, "/", host="both.test", https=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provision_py.drupal.pages import Page, examine
+from provision_py.drupal.pages import Kind, examine, examine_redirection
+from provision_py.system.web import Page
 
 GOOD = b"""<!DOCTYPE html><html><head><title>Welcome | one</title>
 <meta name="Generator" content="Drupal 10 (https://www.drupal.org)"></head><body><p>Hello</p>
@@ -21,24 +22,38 @@ def test_a_good_page_has_a_title_and_a_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"),
+    ("answer", "kind", "problem"),
     [
-        (page(404), "it answers 404"),
-        (page(500, b"<title>Error</title>oops"), "it answers 500"),
-        (page(503), "maintenance"),
-        (page(200, b""), "empty"),
-        (page(200, b"<b>Fatal error</b>: Uncaught Error: no such thing in /x.php:3"), "PHP reports: Fatal error"),
-        (page(200, b"<p>The website encountered an unexpected error. Try again later.</p>"), "Drupal reports"),
-        (page(200, b"<title>Choose language | Drupal install</title><p>x"), "installer"),
-        (page(302, b"", location="/core/install.php"), "installer"),
-        (page(302, b"", location="/install.php?profile=x"), "installer"),
-        (page(302, b"", location="http://aegir.example/hosting/disabled/one.example"), "disabled"),
-        (page(301, b"", location="http://other.example/"), "another site, other.example"),
+        (page(404), Kind.MISSING, "it answers 404"),
+        (page(404, b"<h1>Not Found</h1>"), Kind.UNKNOWN, "it answers 404"),
+        (page(404, b"Gone", expires="Sun, 19 Nov 1978 05:00:00 GMT"), Kind.MISSING, "it answers 404"),
+        (page(500, b"<title>Error</title>oops"), Kind.BROKEN, "it answers 500"),
+        (page(502, b"<h1>Bad Gateway</h1>"), Kind.BROKEN, "it answers 502"),
+        (page(503), Kind.MAINTENANCE, "maintenance"),
+        (page(503, b"<h1>Service Unavailable</h1>"), Kind.BROKEN, "it answers 503"),
+        (page(200, b""), Kind.BROKEN, "empty"),
+        (page(200, b"<title>It works</title><p>x"), Kind.FOREIGN, "without any sign of Drupal"),
+        (
+            page(200, b"<b>Fatal error</b>: Uncaught Error: no such thing in /x.php:3"),
+            Kind.BROKEN,
+            "PHP reports: Fatal error",
+        ),
+        (
+            page(200, b"<p>The website encountered an unexpected error. Try again later.</p>"),
+            Kind.BROKEN,
+            "Drupal reports",
+        ),
+        (page(200, b"<title>Choose language | Drupal install</title><p>x"), Kind.INSTALLER, "installer"),
+        (page(302, b"", location="/core/install.php"), Kind.INSTALLER, "installer"),
+        (page(302, b"", location="/install.php?profile=x"), Kind.INSTALLER, "installer"),
+        (page(302, b"", location="http://aegir.example/hosting/disabled/one.example"), Kind.DISABLED, "disabled"),
+        (page(301, b"", location="http://other.example/"), Kind.ELSEWHERE, "another site, other.example"),
     ],
 )
-def test_problems_are_named(answer: Page, problem: str) -> None:
+def test_problems_are_named(answer: Page, kind: Kind, problem: str) -> None:
     (found,) = examine(answer, host="one.example", enabled=True).problems
-    assert problem in found
+    assert problem in str(found)
+    assert found.kind is kind
 
 
 @pytest.mark.parametrize(
@@ -48,14 +63,46 @@ def test_problems_are_named(answer: Page, problem: str) -> None:
         page(301, b"", location="https://one.example/"),
         page(302, b"", location="/en"),
         page(301, b"", location="http://www.one.example/"),
-        page(200, b"\xff\xfe not quite utf-8 <p>text"),
+        page(200, b"\xff\xfe not quite utf-8 <p>text", **{"x-generator": "Drupal 7 (http://drupal.org)"}),
     ],
 )
 def test_what_is_the_sites_own_business_is_no_problem(answer: Page) -> None:
     assert examine(answer, host="one.example", enabled=True, others=("www.one.example",)).problems == ()
 
 
-def test_a_disabled_site_must_not_answer() -> None:
-    assert examine(page(), host="one.example", enabled=False).problems == ("it answers 200 though it is disabled",)
-    sent_away = page(302, b"", location="http://aegir.example/hosting/disabled/one.example")
-    assert examine(sent_away, host="one.example", enabled=False).problems == ()
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (page(), Kind.ENABLED),
+        (page(302, b"", location="/en"), Kind.ENABLED),
+        (page(301, b"", location="https://www.one.example/"), Kind.ENABLED),
+        (page(403, b"no"), Kind.ENABLED),
+        (page(404, b"no"), Kind.UNKNOWN),
+        (page(302, b"", location="http://aegir.example/hosting/disabled/one.example"), None),
+        (page(302, b"", location="http://one.example/hosting/disabled/one.example"), None),
+        (page(503, b"<h1>Service Unavailable</h1>"), None),
+    ],
+)
+def test_a_disabled_site_must_not_answer(answer: Page, kind: Kind | None) -> None:
+    verdict = examine(answer, host="one.example", enabled=False, others=("www.one.example",))
+    assert [problem.kind for problem in verdict.problems] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("target", "https", "answer", "told"),
+    [
+        ("www.one.example", False, page(301, b"", location="http://www.one.example/"), ""),
+        ("www.one.example", False, page(301, b"", location="http://WWW.one.example:8080/"), ""),
+        ("www.one.example", True, page(301, b"", location="https://www.one.example/"), ""),
+        ("two.example/shop", False, page(301, b"", location="http://two.example/shop/"), ""),
+        ("www.one.example", False, page(), "answers 200 for one.example instead of a redirection to www.one.example"),
+        ("www.one.example", True, page(301, b"", location="http://www.one.example/"), "instead of https://www.one"),
+        ("www.one.example", False, page(302, b"", location="http://two.example/"), "to http://two.example instead"),
+        ("www.one.example", False, page(302, b"", location="/en"), "instead of www.one.example"),
+        ("two.example/shop", False, page(301, b"", location="http://two.example/x/"), "instead of two.example/shop"),
+    ],
+)
+def test_a_name_that_is_only_there_to_be_redirected(target: str, https: bool, answer: Page, told: str) -> None:
+    found = examine_redirection(answer, host="one.example", target=target, https=https)
+    assert [problem.kind for problem in found] == ([Kind.MISDIRECTED] if told else [])
+    assert all(told in str(problem) for problem in found)

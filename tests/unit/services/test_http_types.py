@@ -424,3 +424,51 @@ def test_the_original_writes_the_same_properties(reference: Path, alias: str, se
 
     ours = [prop.name for prop in service.server_properties() if not prop.optional]
     assert recorded[recorded.index("http_service_type") + 1 :] == ours
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({}, [("a.test", "/", None)]),
+        ({"aliases": ("www.a.test",)}, [("a.test", "/", None)]),
+        ({"redirection": "a.test"}, [("a.test", "/", None)]),
+        (
+            {"aliases": ("*.b.test", "www.a.test"), "redirection": "www.a.test"},
+            [("www.a.test", "/", None), ("a.test", "/", "www.a.test")],
+        ),
+        (
+            {"aliases": ("b.test/shop",), "redirection": "b.test/shop"},
+            [("b.test", "/shop/", None), ("a.test", "/", "b.test/shop")],
+        ),
+        # Shown by somebody else: there is no page to see here.
+        ({"redirection": "elsewhere.test"}, [("a.test", "/", "elsewhere.test")]),
+        ({"enabled": False, "aliases": ("www.a.test",), "redirection": "www.a.test"}, [("a.test", "/", None)]),
+    ],
+)
+@pytest.mark.parametrize("service", TYPES)
+def test_how_to_see_that_a_site_is_served(
+    service: type[PublicHttp], fields: dict[str, object], wanted: list[tuple[str, str, str | None]]
+) -> None:
+    visits = service(server()).visits(site(**fields))
+
+    assert [(visit.host, visit.path, visit.target) for visit in visits] == wanted
+    assert {(visit.port, visit.https, visit.to_https, visit.address) for visit in visits} == {
+        (80, False, False, None)
+    }
+
+
+@pytest.mark.parametrize("service", [HttpApacheSsl, HttpNginxSsl])
+def test_a_site_that_is_to_be_seen_by_https_alone(service: type[PublicHttp]) -> None:
+    properties: dict[str, PhpValue] = {"ssl_enabled": "2", "ssl_key": "a", "ip_addresses": {"@server_web1": "::1"}}
+    web = server(http_ssl_port=8443)
+    page, redirected = service(web).visits(site(properties=properties))
+
+    assert (page.host, page.port, page.https, page.address, page.target) == ("a.test", 8443, True, "::1", None)
+    assert (redirected.host, redirected.port, redirected.https) == ("a.test", 80, False)
+    assert (redirected.target, redirected.to_https) == ("a.test", True)
+    # Both ways, by http alone, disabled: http shows it.
+    for others in ({"ssl_enabled": "1"}, {"ssl_key": None}, {"ssl_enabled": 0}):
+        (page,) = service(web).visits(site(properties=properties | others))
+        assert (page.port, page.https) == (80, False)
+    (page,) = service(web).visits(site(properties=properties, enabled=False))
+    assert (page.port, page.https) == (80, False)

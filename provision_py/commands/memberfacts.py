@@ -1,0 +1,123 @@
+"""Asks web servers what a site needs of them: database, clock, disk, PHP. One round trip each, over what is open."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Server, Site
+from provision_py.drupal.model import Credentials
+from provision_py.errors import ProvisionError
+from provision_py.system.host import Secret
+
+#: Clocks further apart than this make sessions and one-time links fail by chance. Seconds.
+CLOCK_TOLERANCE = 5.0
+
+#: Less free space than this, in bytes, lets uploads and caches fail soon.
+FREE_SPACE = 256 * 1024 * 1024
+
+TIMEOUT = 60.0
+
+#: Runs on each web server, by its PHP; the job comes on its standard input, so no password is in a process list.
+_FACTS = """
+$job = json_decode(stream_get_contents(STDIN), true);
+$folder = $job["path"];
+while (!is_dir($folder) && $folder !== dirname($folder)) { $folder = dirname($folder); }
+$facts = ["time" => microtime(true), "php" => PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION,
+    "extensions" => array_map("strtolower", get_loaded_extensions()),
+    "there" => is_dir($job["path"]), "free" => disk_free_space($folder),
+    "resolves" => filter_var($job["host"], FILTER_VALIDATE_IP) || gethostbyname($job["host"]) !== $job["host"]];
+mysqli_report(MYSQLI_REPORT_OFF);
+$link = mysqli_init();
+$link->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);
+$ok = @$link->real_connect($job["host"], $job["user"], $job["password"], $job["name"], $job["port"]);
+$facts["login"] = $ok ? null : mysqli_connect_error();
+echo json_encode($facts);
+"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found of one web server.
+
+    ``fatal``: without that the site cannot work there (the database). ``doubtful``: it works, for now.
+    """
+
+    fatal: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    php: str = ""
+    extensions: frozenset[str] = frozenset()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return (*self.fatal, *self.doubtful)
+
+
+def ask(session: Session, site: Site, server: Server, credentials: Credentials, *, has_site: bool = True) -> Facts:
+    """The facts of one web server; ``has_site``: the site's folder should be there. Raises ProvisionError."""
+    before = time.time()
+    answer = _answer(session, site, server, credentials)
+    return weighed(answer, before, time.time(), site, has_site=has_site)
+
+
+def _answer(session: Session, site: Site, server: Server, credentials: Credentials) -> Mapping[str, Any]:
+    job = {
+        "path": site.site_path,
+        "host": credentials.host,
+        "port": credentials.port,
+        "user": credentials.user,
+        "password": credentials.password.reveal(),
+        "name": credentials.name,
+    }
+    done = session.host_of(server).run(["php", "-r", _FACTS], stdin=Secret(json.dumps(job)), timeout=TIMEOUT)
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ProvisionError(
+            f"PHP on @{server.name} gave no answer", where=server.remote_host, hint=done.stderr.strip()[-300:]
+        )
+    return found
+
+
+def weighed(answer: Mapping[str, Any], before: float, after: float, site: Site, *, has_site: bool = True) -> Facts:
+    """What an answer means that was asked for and came at these times (unix seconds)."""
+    doubtful, fatal = [], []
+    clock = float(answer.get("time") or 0)
+    apart = max(before - clock, clock - after, 0.0)
+    if apart > CLOCK_TOLERANCE:
+        doubtful.append(f"its clock is {apart:.0f} seconds apart from the hub's")
+    free = answer.get("free")
+    if has_site and not answer.get("there"):
+        doubtful.append(f"it has no folder {site.site_path}")
+    elif isinstance(free, (int, float)) and not isinstance(free, bool) and free < FREE_SPACE:
+        doubtful.append(f"only {free / 1024 / 1024:.0f} MiB are free for {site.site_path}")
+    if not answer.get("resolves"):
+        fatal.append(f"it does not know the address of the database server {site.db_server.remote_host}")
+    elif answer.get("login"):
+        fatal.append(f"the database refuses the site: {answer['login']}")
+    extensions = frozenset(str(name) for name in answer.get("extensions") or ())
+    return Facts(tuple(fatal), tuple(doubtful), str(answer.get("php") or ""), extensions)
+
+
+def differences(found: Sequence[tuple[str, Facts]]) -> dict[str, tuple[str, ...]]:
+    """How the PHP of web servers differs from that of the first one, by name; those that do not differ left out."""
+    if not found:
+        return {}
+    first, wanted = found[0]
+    told = {}
+    for name, facts in found[1:]:
+        extra = []
+        if facts.php != wanted.php:
+            extra.append(f"its PHP is {facts.php}, that of @{first} {wanted.php}")
+        missing = sorted(wanted.extensions - facts.extensions)
+        if missing:
+            extra.append(f"its PHP lacks {', '.join(missing)}, which @{first} has")
+        if extra:
+            told[name] = tuple(extra)
+    return told
