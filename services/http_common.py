@@ -44,6 +44,11 @@ class Names:
     def all(self) -> tuple[str, ...]:
         return self.served + self.redirected
 
+    def target_at(self, port: str) -> str:
+        """The target with a port (``:8080``, or what stands for it) behind its host. Only where there is a target."""
+        host, slash, folder = (self.target or "").partition("/")
+        return f"{host}{port}{slash}{folder}"
+
 
 @dataclass(frozen=True)
 class Subdirectory:

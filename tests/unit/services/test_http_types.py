@@ -18,7 +18,7 @@ from provision_py.services.base import HttpService
 from provision_py.services.http_apache import HttpApache
 from provision_py.services.http_apache_ssl import HttpApacheSsl
 from provision_py.services.http_cluster import HttpCluster
-from provision_py.services.http_common import PublicHttp, site_names, subdirectories
+from provision_py.services.http_common import Names, PublicHttp, site_names, subdirectories
 from provision_py.services.http_nginx import HttpNginx
 from provision_py.services.http_nginx_ssl import HttpNginxSsl
 from provision_py.services.http_pack import HttpPack
@@ -472,3 +472,9 @@ def test_a_site_that_is_to_be_seen_by_https_alone(service: type[PublicHttp]) -> 
         assert (page.port, page.https) == (80, False)
     (page,) = service(web).visits(site(properties=properties, enabled=False))
     assert (page.port, page.https) == (80, False)
+
+
+def test_a_port_stands_behind_the_host_of_a_target() -> None:
+    assert Names((), ("a.test",), "b.test").target_at(":81") == "b.test:81"
+    assert Names((), ("a.test",), "b.test/sub/one").target_at(":81") == "b.test:81/sub/one"
+    assert Names((), ("a.test",), "b.test/sub").target_at("") == "b.test/sub"
