@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from provision_py.contexts.model import Platform, Server, Site
+from provision_py.contexts.properties import Property
 from provision_py.drupal.model import Credentials
 from provision_py.errors import ServiceError
 from provision_py.php.values import PhpValue
 from provision_py.services import http_rules, templating, web_quoting
 from provision_py.services.base import HttpService, Visit
-from provision_py.services.http_properties import is_program_on, restart_command
+from provision_py.services.http_properties import CHECK_PAGES, is_program_on, restart_command
 from provision_py.services.phpfpm import setting
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
@@ -137,6 +138,10 @@ class PublicHttp(HttpService):
         super().__init__(server)
         stored = bool(setting(server, "provision_apache_conf_suffix"))
         self.conf_suffix = stored if conf_suffix is None else conf_suffix
+
+    @classmethod
+    def site_properties(cls) -> Sequence[Property]:
+        return (CHECK_PAGES,)
 
     @property
     def port(self) -> int:

@@ -89,6 +89,10 @@ def ssl_site_properties() -> Sequence[Property]:
 PHP_FPM_SOCKET = Property("phpfpm_socket", optional=True)
 
 
+#: Ours: whether a verify or install asks the web servers for the site at its end; as the option says where not set.
+CHECK_PAGES = Property("provision_check_pages", optional=True)
+
+
 def nginx_properties(*, subdirs: bool) -> Sequence[Property]:
     """What the nginx types add (Provision/Service/http/nginx.php); ``subdirs`` for the type that knows them."""
     flags = ("nginx_is_modern", "nginx_has_etag", "nginx_has_http2", "nginx_has_gzip", "nginx_has_upload_progress")

@@ -49,7 +49,7 @@ class SslHttp(PublicHttp):
 
     @classmethod
     def site_properties(cls) -> Sequence[Property]:
-        return ssl_site_properties()
+        return (*ssl_site_properties(), *super().site_properties())
 
     @property
     def ssl_port(self) -> int:

@@ -9,6 +9,7 @@ from provision_py.commands import farm, packchecks
 from provision_py.commands.databasestep import CreateSiteDatabase, NameTakenError
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
+from provision_py.commands.sitecheck import SiteCheck
 from provision_py.commands.sitefiles import SiteFiles
 from provision_py.commands.sitenames import check_name_is_free
 from provision_py.commands.sitestate import credential_options, drushrc_file
@@ -57,6 +58,7 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
 
 def _install(session: Session, site: Site, code: CodeBase, options: Mapping[str, PhpValue]) -> Outcome:
     hub = session.master.name
+    check = SiteCheck.begin(session, site, fresh=True)
     session.run(OwnTree(hub, site.site_path))
     credentials = _create_database(session, site)
     files = SiteFiles(session, site, code, credentials)
@@ -73,7 +75,7 @@ def _install(session: Session, site: Site, code: CodeBase, options: Mapping[str,
     files.set_modes()
     files.make_client_link()
     farm.push_site(session, site, code, new=True)
-    files.roll_out()
+    check.finish(files.roll_out())
     session.log.success(f"{site.uri} is installed on Drupal {code.version}")
     return outcome
 

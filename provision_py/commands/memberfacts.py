@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from provision_py.commands.session import Session
 from provision_py.contexts.model import Server, Site
 from provision_py.drupal.model import Credentials
 from provision_py.errors import ProvisionError
+from provision_py.system import fanout
 from provision_py.system.host import Secret
 
 #: Clocks further apart than this make sessions and one-time links fail by chance. Seconds.
@@ -30,7 +31,9 @@ while (!is_dir($folder) && $folder !== dirname($folder)) { $folder = dirname($fo
 $facts = ["time" => microtime(true), "php" => PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION,
     "extensions" => array_map("strtolower", get_loaded_extensions()),
     "there" => is_dir($job["path"]), "free" => disk_free_space($folder),
-    "resolves" => filter_var($job["host"], FILTER_VALIDATE_IP) || gethostbyname($job["host"]) !== $job["host"]];
+    "resolves" => true, "login" => null];
+if (!isset($job["host"])) { exit(json_encode($facts)); }
+$facts["resolves"] = filter_var($job["host"], FILTER_VALIDATE_IP) || gethostbyname($job["host"]) !== $job["host"];
 mysqli_report(MYSQLI_REPORT_OFF);
 $link = mysqli_init();
 $link->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);
@@ -42,29 +45,15 @@ echo json_encode($facts);
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found of one web server.
+    """What was found of one web server. ``problems`` empty: all is well as far as it alone goes."""
 
-    ``fatal``: without that the site cannot work there (the database). ``doubtful``: it works, for now.
-    """
-
-    fatal: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     php: str = ""
     extensions: frozenset[str] = frozenset()
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        return (*self.fatal, *self.doubtful)
 
 
 def ask(session: Session, site: Site, server: Server, credentials: Credentials, *, has_site: bool = True) -> Facts:
     """The facts of one web server; ``has_site``: the site's folder should be there. Raises ProvisionError."""
-    before = time.time()
-    answer = _answer(session, site, server, credentials)
-    return weighed(answer, before, time.time(), site, has_site=has_site)
-
-
-def _answer(session: Session, site: Site, server: Server, credentials: Credentials) -> Mapping[str, Any]:
     job = {
         "path": site.site_path,
         "host": credentials.host,
@@ -73,6 +62,41 @@ def _answer(session: Session, site: Site, server: Server, credentials: Credentia
         "password": credentials.password.reveal(),
         "name": credentials.name,
     }
+    before = time.time()
+    answer = _answer(session, server, job)
+    return weighed(answer, before, time.time(), site.site_path, site.db_server.remote_host, has_folder=has_site)
+
+
+def ask_server(session: Session, server: Server) -> Facts:
+    """What does not depend on a site. Raises ProvisionError."""
+    before = time.time()
+    answer = _answer(session, server, {"path": server.aegir_root})
+    return weighed(answer, before, time.time(), server.aegir_root, "")
+
+
+def doubts(
+    session: Session, servers: Sequence[Server], question: Callable[[Server], Facts]
+) -> dict[str, tuple[str, ...]]:
+    """Ask servers side by side; what is wrong with each, which is also logged as warnings.
+
+    Nobody is asked where all are this machine: what a command does there tells by itself.
+    """
+    if all(session.host_of(server).is_local for server in servers):
+        return {}
+    found, failures = fanout.each(servers, question)
+    told: dict[str, tuple[str, ...]] = {
+        failure.item.name: (f"it could not be asked: {failure.error.what}",) for failure in failures
+    }
+    differing = differences([(server.name, facts) for server, facts in found])
+    for server, facts in found:
+        told[server.name] = (*facts.problems, *differing.get(server.name, ()))
+    for name, problems in told.items():
+        for problem in problems:
+            session.log.warning(f"@{name}: {problem}", code="PROVISION_MEMBER_DOUBTFUL")
+    return told
+
+
+def _answer(session: Session, server: Server, job: Mapping[str, Any]) -> Mapping[str, Any]:
     done = session.host_of(server).run(["php", "-r", _FACTS], stdin=Secret(json.dumps(job)), timeout=TIMEOUT)
     try:
         found = json.loads(done.stdout)
@@ -85,24 +109,32 @@ def _answer(session: Session, site: Site, server: Server, credentials: Credentia
     return found
 
 
-def weighed(answer: Mapping[str, Any], before: float, after: float, site: Site, *, has_site: bool = True) -> Facts:
+def weighed(
+    answer: Mapping[str, Any],
+    before: float,
+    after: float,
+    folder: str,
+    db_host: str,
+    *,
+    has_folder: bool = True,
+) -> Facts:
     """What an answer means that was asked for and came at these times (unix seconds)."""
-    doubtful, fatal = [], []
+    told = []
     clock = float(answer.get("time") or 0)
     apart = max(before - clock, clock - after, 0.0)
     if apart > CLOCK_TOLERANCE:
-        doubtful.append(f"its clock is {apart:.0f} seconds apart from the hub's")
+        told.append(f"its clock is {apart:.0f} seconds apart from the hub's")
     free = answer.get("free")
-    if has_site and not answer.get("there"):
-        doubtful.append(f"it has no folder {site.site_path}")
+    if has_folder and not answer.get("there"):
+        told.append(f"it has no folder {folder}")
     elif isinstance(free, (int, float)) and not isinstance(free, bool) and free < FREE_SPACE:
-        doubtful.append(f"only {free / 1024 / 1024:.0f} MiB are free for {site.site_path}")
+        told.append(f"only {free / 1024 / 1024:.0f} MiB are free for {folder}")
     if not answer.get("resolves"):
-        fatal.append(f"it does not know the address of the database server {site.db_server.remote_host}")
+        told.append(f"it does not know the address of the database server {db_host}")
     elif answer.get("login"):
-        fatal.append(f"the database refuses the site: {answer['login']}")
+        told.append(f"the database refuses the site: {answer['login']}")
     extensions = frozenset(str(name) for name in answer.get("extensions") or ())
-    return Facts(tuple(fatal), tuple(doubtful), str(answer.get("php") or ""), extensions)
+    return Facts(tuple(told), str(answer.get("php") or ""), extensions)
 
 
 def differences(found: Sequence[tuple[str, Facts]]) -> dict[str, tuple[str, ...]]:

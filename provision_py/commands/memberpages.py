@@ -60,7 +60,19 @@ def _ask(site: Site, visit: Visit, address: str) -> Verdict:
         return Verdict((Problem(Kind.SILENT, error.what[0].lower() + error.what[1:]),))
     if visit.target is not None:
         return Verdict(examine_redirection(page, host=visit.host, target=visit.target, https=visit.to_https))
-    return examine(page, host=visit.host, enabled=site.enabled, others=(site.uri, *site.aliases))
+    verdict = examine(page, host=visit.host, enabled=site.enabled, others=(site.uri, *site.aliases))
+    return verdict if visit.path == "/" else below_another(verdict, visit.host)
+
+
+def below_another(verdict: Verdict, host: str) -> Verdict:
+    """A site in a folder of ``host``, which may be another site: whether it is to be seen there is up to that one."""
+    problems = (
+        Problem(Kind.HIDDEN, f"{problem}, as far as {host} is concerned")
+        if problem.kind in (Kind.UNKNOWN, Kind.ELSEWHERE)
+        else problem
+        for problem in verdict.problems
+    )
+    return replace(verdict, problems=tuple(problems))
 
 
 def patiently(

@@ -139,6 +139,10 @@ class Session:
             )
         return service
 
+    def config_servers(self, web_server: Server) -> list[Server]:
+        """The servers of a web server or group that this command brings configuration to."""
+        return list(self.http(web_server).config_servers())
+
     def db(self, server: Server) -> DbMysql:
         """The db service of a server. Raises ServiceError when it has none."""
         service = self.catalog.service_of(server, "db")

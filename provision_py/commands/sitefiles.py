@@ -129,15 +129,16 @@ class SiteFiles:
             )
         )
 
-    def roll_out(self) -> None:
-        """The vhost on every web server of the site."""
+    def roll_out(self) -> frozenset[str]:
+        """The vhost on every web server of the site; names of those that had another one."""
 
         def files(service: HttpService) -> Sequence[ConfigFile]:
             extra = "\n".join(self.session.plugins.vhost_extra(self.site, service.server))
             return service.site_files(self.site, self.credentials, extra_config=extra)
 
-        roll_out(self.session, self.site.web_server, files, site=self.site)
+        changed = roll_out(self.session, self.site.web_server, files, site=self.site)
         self._name_blind_parents()
+        return changed
 
     def _name_blind_parents(self) -> None:
         for server in self.session.http(self.site.web_server).config_servers():

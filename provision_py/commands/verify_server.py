@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision_py.commands import farm, packchecks
+from provision_py.commands import farm, memberfacts, packchecks
 from provision_py.commands.lb_config import platforms_of
 from provision_py.commands.session import Session
 from provision_py.commands.webrollout import roll_out
@@ -97,7 +97,9 @@ def _check_group(session: Session, server: Server) -> None:
 
 
 def verify_web_service(session: Session, server: Server) -> None:
-    """Make the folders of every member, write its main configuration and load it."""
+    """Make the folders of every member, write its main configuration and load it. Clocks, disks and PHP of other
+    machines that are doubtful are warnings.
+    """
     _check_group(session, server)
     farm.check_reachable(session, server)
     if server.service_types["http"] == HttpPack.type:
@@ -119,6 +121,8 @@ def verify_web_service(session: Session, server: Server) -> None:
         return service.server_files(extra_config="\n".join(session.plugins.server_extra(service.server)))
 
     roll_out(session, session.store.server(server.name), files)
+    members = session.config_servers(server)
+    memberfacts.doubts(session, members, lambda member: memberfacts.ask_server(session, member))
     for member in session.http(server).config_servers():
         service = session.http(member)
         if service.reload_command() is not None and service.test_command() is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from provision_py.commands import farm, packchecks
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
+from provision_py.commands.sitecheck import SiteCheck
 from provision_py.commands.sitefiles import SiteFiles
 from provision_py.commands.sitenames import check_aliases_are_free
 from provision_py.commands.sitestate import SiteState, credential_options, drushrc_file
@@ -20,7 +21,8 @@ from provision_py.steps.files import ApplyFiles
 
 
 def verify_site(session: Session, site: Site) -> Outcome:
-    """Write settings, start Drupal once to rebuild its caches and to list its packages, load the vhost.
+    """Write settings, start Drupal once to rebuild its caches and to list its packages, load the vhost, look at the
+    site's page on every web server.
 
     A site without credentials on record is refused before anything is touched: writing its settings.php anew would
     lose the only copy. Raises ContextError, DrupalError, ServiceError or HostError; then everything is as it was.
@@ -35,6 +37,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     state = SiteState.read(site)
     credentials = state.credentials(site)
     files = SiteFiles(session, site, code, credentials)
+    check = SiteCheck.begin(session, site)
     farm.keep_names(session, site, code)
     files.write_settings()
     cache = session.package_cache(f"{site.platform.name}.sites")
@@ -45,8 +48,9 @@ def verify_site(session: Session, site: Site) -> Outcome:
     session.run(ApplyFiles(session.master.name, [drushrc_file(site, options)], description="Write drushrc.php"))
     files.make_client_link()
     farm.grant_members(session, site, credentials)
+    check.ask_members(credentials)
     farm.push_site(session, site, code)
-    files.roll_out()
+    check.finish(files.roll_out())
     session.save_package_cache(cache)
     session.log.success(f"{site.uri} is verified on Drupal {code.version}")
     key = answer.results.get("cron_key")

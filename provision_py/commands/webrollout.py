@@ -25,9 +25,10 @@ def roll_out(
     *,
     site: Site | None = None,
     description: str = "Write the web server's configuration",
-) -> None:
-    """Render for every member of ``web_server`` and change them all; ``site`` None: it is the server's own
-    configuration that changes, and certificates are the server's.
+) -> frozenset[str]:
+    """Render for every member of ``web_server`` and change them all; names of those whose files have changed.
+
+    ``site`` None: it is the server's own configuration that changes, and certificates are the server's.
     """
     members = []
     for server in session.http(web_server).config_servers():
@@ -40,7 +41,9 @@ def roll_out(
         hub = farm.hub_copy(session, session.host_of(server))
         if hub is not None:
             members.append(Member(hub, files, None, None))
-    session.run(Rollout(members, description))
+    step = Rollout(members, description)
+    session.run(step)
+    return frozenset(step.changed)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Kind(Enum):
     DISABLED = "served as disabled"
     ENABLED = "served though disabled"
     MISDIRECTED = "another name does not redirect as it should"
+    HIDDEN = "another site's configuration does not show it"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from provision_py.errors import ProcessError, ProvisionError, ServiceError
 from provision_py.steps.files import remember_all, restore, shown_names, write_files
@@ -15,6 +15,8 @@ from provision_py.system import fanout
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.host import Host
 from provision_py.system.locks import FileLock
+
+Value = TypeVar("Value")
 
 TEST_TIMEOUT = 60.0
 RELOAD_TIMEOUT = 120.0
@@ -45,6 +47,8 @@ class Rollout:
     members: Sequence[Member]
     description: str = "Write the web server's configuration"
     kind: str = "rollout"
+    #: Names of the servers whose files were not yet what they should be; known once the step has acted.
+    changed: set[str] = field(default_factory=set, compare=False)
 
     def prepare(self, world: World, vault: Path) -> Record:
         found, failures = fanout.each(self.members, lambda member: _recorded(world, member, vault))
@@ -54,7 +58,8 @@ class Rollout:
     def apply(self, world: World, record: Record, note: Note) -> None:
         with _locked(world, [member.server for member in self.members]):
             try:
-                self._phase(world, _write, "did not take its files")
+                written = self._phase(world, _write, "did not take its files")
+                self.changed.update(member.server for member, paths in written if paths)
                 self._phase(world, _test, "rejects its configuration")
             except ServiceError:
                 # What cannot be put back now, undoing the step tells and tries again.
@@ -63,9 +68,12 @@ class Rollout:
             note({"reloaded": True})
             self._phase(world, _reload, "could not be reloaded")
 
-    def _phase(self, world: World, work: Callable[[World, Member, str], None], failing: str) -> None:
-        _, failures = fanout.each(self.members, lambda member: work(world, member, self.description))
+    def _phase(
+        self, world: World, work: Callable[[World, Member, str], Value], failing: str
+    ) -> list[tuple[Member, Value]]:
+        found, failures = fanout.each(self.members, lambda member: work(world, member, self.description))
         _raise_for(failures, failing, lambda member: world.host(member.server).name)
+        return found
 
 
 @undoes("rollout")
@@ -108,11 +116,12 @@ def _put_back(
     return [member for member, _ in done], failures
 
 
-def _write(world: World, member: Member, description: str) -> None:
+def _write(world: World, member: Member, description: str) -> list[str]:
     host = world.host(member.server)
     changed = write_files(host, member.files)
     if changed:
         world.log.info(f"{description}: {shown_names(changed)}", host=host.name)
+    return changed
 
 
 def _test(world: World, member: Member, description: str) -> None:

@@ -126,8 +126,9 @@ def test_the_group_is_the_masters() -> None:
 def test_site_properties_of_https(service: type[HttpService]) -> None:
     values = {prop.name: prop.default(draft()) for prop in service.site_properties()}
 
-    assert list(values.items()) == [("ssl_enabled", 0), ("ssl_key", None), ("ip_addresses", {})]
-    assert HttpApache.site_properties() == ()
+    own = [("provision_check_pages", None)]
+    assert list(values.items()) == [("ssl_enabled", 0), ("ssl_key", None), ("ip_addresses", {}), *own]
+    assert [prop.name for prop in HttpApache.site_properties()] == ["provision_check_pages"]
 
 
 @pytest.mark.parametrize(

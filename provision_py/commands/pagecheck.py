@@ -1,0 +1,93 @@
+"""The last part of a rollout: every web server of a site is asked for it, and what is wrong now but was not before
+undoes the command.
+
+What a server showed before is asked first, because a site that was broken already has to be verified all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from provision_py.commands import memberpages
+from provision_py.commands.memberpages import Seen
+from provision_py.commands.pagejudgement import Judgement, judge
+from provision_py.commands.session import Session
+from provision_py.contexts.model import Server, Site
+from provision_py.errors import ServiceError
+from provision_py.services.http_properties import CHECK_PAGES
+from provision_py.system import fanout
+
+#: Seconds after a reload until a right answer says something of the new configuration where the former one gave a
+#: right answer too: the workers that have it answer for a moment longer.
+SETTLE = 0.5
+
+
+@dataclass(frozen=True)
+class PageCheck:
+    """Asks the web servers of a site before a rollout and after it. ``fresh``: the site is being installed."""
+
+    session: Session
+    site: Site
+    servers: Sequence[Server]
+    fresh: bool = False
+    before: Mapping[str, Seen] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, session: Session, site: Site, servers: Sequence[Server], *, fresh: bool = False) -> PageCheck:
+        """Look what the servers show now, before anything is changed. Nobody is asked where that is switched off."""
+        if not is_wanted(session, site):
+            return cls(session, site, ())
+        found, _ = fanout.each(servers, lambda server: memberpages.look(session, site, server))
+        return cls(session, site, servers, fresh, {server.name: seen for server, seen in found})
+
+    def finish(self, changed: Collection[str]) -> dict[str, Seen]:
+        """Look again, now that all have loaded their configuration; ``changed`` names those whose files are others.
+
+        What stays wrong but does not speak against the rollout is logged. Raises ServiceError naming each server that
+        does not show the site as it should, and why.
+        """
+        found, _ = fanout.each(self.servers, lambda server: self._look_again(server, server.name in changed))
+        seen = {server.name: one for server, one in found}
+        judged = {name: judge(self.before[name], one, fresh=self.fresh) for name, one in seen.items()}
+        failed = [server for server in self.servers if judged[server.name] is Judgement.FAILURE]
+        for server in self.servers:
+            self._tell(server, seen[server.name], judged[server.name])
+        if failed:
+            told = "; ".join(f"@{server.name}: {_words(seen[server.name])}" for server in failed)
+            raise ServiceError(
+                f"{self.site.uri} is not served as it should be. {told}",
+                where=", ".join(server.remote_host for server in failed),
+                hint="Look at the error logs of the web server and of PHP there and run the task again. For a site"
+                " that cannot be asked from here, switch provision_check_pages off",
+                code="PROVISION_SITE_NOT_SERVED",
+            )
+        return memberpages.compared(seen)
+
+    def _look_again(self, server: Server, changed: bool) -> Seen:
+        before = self.before[server.name]
+        if changed and not before.problems:
+            time.sleep(SETTLE)
+        if before.is_silent:
+            return memberpages.look(self.session, self.site, server)
+        return memberpages.patiently(lambda: memberpages.look(self.session, self.site, server), before.kinds)
+
+    def _tell(self, server: Server, seen: Seen, judgement: Judgement) -> None:
+        host = self.session.host_of(server).name
+        if judgement is Judgement.FINE:
+            self.session.log.info(f"The web server shows {self.site.uri}", host=host)
+        elif judgement is Judgement.WARNING:
+            since = "" if self.fresh and not self.before[server.name].is_silent else ", as before"
+            told = f"@{server.name} does not show {self.site.uri} as it should: {_words(seen)}{since}"
+            self.session.log.warning(told, code="PROVISION_SITE_NOT_SERVED")
+
+
+def is_wanted(session: Session, site: Site) -> bool:
+    """Whether the servers are to be asked: as the site says, else the option of the same name."""
+    own = site.properties.get(CHECK_PAGES.name)
+    return session.flag(CHECK_PAGES.name, True) if own is None else own not in (False, 0, "", "0", {})
+
+
+def _words(seen: Seen) -> str:
+    return ", ".join(map(str, seen.problems))

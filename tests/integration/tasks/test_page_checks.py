@@ -1,0 +1,114 @@
+"""The last part of a verify or install: the site is asked for, and what it shows decides."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hosting_system import Hosting
+
+from provision_py.commands.checkresults import read_results
+
+SUCCESS, ERROR, WARNING = 1, 2, 3
+
+
+def verified(hosting: Hosting, site: int) -> int:
+    return hosting.run(hosting.front.queue_task(site, "verify")).status
+
+
+def write_settings(hosting: Hosting, folder: Path, php: str) -> None:
+    """Code of the site that runs before Drupal answers. PHP remembers the former code for two seconds."""
+    settings = folder / "local.settings.php"
+    settings.chmod(0o640)
+    settings.write_text(f"<?php\n@header('X-Written: yes');\n{php}\n")
+    deadline = time.monotonic() + 10
+    while "x-written" not in hosting.fetch().headers:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def answer_with(hosting: Hosting, folder: Path, php: str) -> None:
+    """Let code of the site answer requests in the place of Drupal; the command line is left alone."""
+    write_settings(hosting, folder, f"if (PHP_SAPI !== 'cli') {{ {php} }}")
+
+
+def breaks_when_drupal_is_started_again(hosting: Hosting, folder: Path) -> None:
+    """The site's page is broken as soon as a command has started Drupal."""
+    flag = folder / "files/flag"
+    write_settings(
+        hosting,
+        folder,
+        f"if (PHP_SAPI === 'cli') {{ touch('{flag}'); }}"
+        f"elseif (file_exists('{flag}')) {{ http_response_code(500); exit('late trouble'); }}",
+    )
+
+
+def test_a_site_that_was_right_and_is_wrong_fails_the_verify_and_everything_is_put_back(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    breaks_when_drupal_is_started_again(hosting, folder)
+    before = {name: entry for name, entry in hosting.tree().items() if "/files/" not in name}
+    task = hosting.front.queue_task(site, "verify")
+    assert hosting.run(task).status == ERROR
+    assert hosting.errors(task) == ["PROVISION_SITE_NOT_SERVED"], hosting.said()
+    assert "@server_master: it answers 500" in hosting.said()
+    after = {name: entry for name, entry in hosting.tree().items() if "/files/" not in name}
+    assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} == set()
+    # It is the site's own trouble from now on: the next verify tells of it and goes on.
+    assert verified(hosting, site) == WARNING
+    assert "it answers 500, as before" in hosting.said()
+    session = hosting.session()
+    assert read_results(session.state)[0]["one.example.test"].state == "warning"
+
+
+def test_a_new_site_that_is_not_served_is_not_installed(hosting: Hosting) -> None:
+    platform, docroot = hosting.prepared()
+    index = docroot / "index.php"
+    right = index.read_text()
+    index.write_text("<?php http_response_code(500); exit('no luck');")
+    site = hosting.front.add_site("one.example.test", platform, hosting.front.db_server)
+    task = hosting.queued(site, "install")
+    assert hosting.run(task).status == ERROR
+    assert hosting.errors(task) == ["PROVISION_SITE_NOT_SERVED"], hosting.said()
+    assert not (docroot / "sites/one.example.test").exists()
+    assert "oneexampletest" not in hosting.databases()
+    index.write_text(right)
+    assert hosting.run(hosting.front.queue_task(site, "install")).status == SUCCESS, hosting.said()
+    assert hosting.fetch_until(200).status == 200
+
+
+@pytest.mark.parametrize(
+    "php",
+    [
+        "http_response_code(403); exit('not for you');",
+        "http_response_code(401); header('WWW-Authenticate: Basic realm=\"x\"'); exit;",
+        "header('Location: /node', true, 302); exit;",
+        "exit('<html><title>Mine</title>made of something else</html>');",
+    ],
+    ids=["refused", "login", "redirected", "not Drupal"],
+)
+def test_what_a_site_chooses_to_show_is_its_own_matter(hosting: Hosting, php: str) -> None:
+    site, folder = hosting.installed()
+    answer_with(hosting, folder, php)
+    assert verified(hosting, site) == SUCCESS, hosting.said()
+
+
+def test_sites_that_are_in_maintenance_or_disabled_are_verified(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    answer_with(
+        hosting, folder, "http_response_code(503); header('Expires: Sun, 19 Nov 1978 05:00:00 GMT'); exit('x');"
+    )
+    assert verified(hosting, site) == WARNING
+    assert "maintenance mode or not available, as before" in hosting.said()
+    hosting.db.execute("UPDATE {hosting_site} SET status = 0 WHERE nid = %s", (site,))
+    session = hosting.session()
+    session.store.save("one.example.test", {"site_enabled": False})
+    assert verified(hosting, site) in (SUCCESS, WARNING), hosting.said()
+
+
+def test_asking_can_be_switched_off(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    breaks_when_drupal_is_started_again(hosting, folder)
+    hosting.session().store.save("one.example.test", {"provision_check_pages": False})
+    assert verified(hosting, site) == SUCCESS, hosting.said()
+    assert (folder / "files/flag").exists()

@@ -1,0 +1,87 @@
+"""Once all members have loaded their configuration, each is asked for the site: what one shows wrong, none keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from farm_system import ERROR, SUCCESS, WARNING, Farm, mentions, site_folder
+
+ALL = ("web1", "web2")
+VHOST = "/var/aegir/config/server_web2labtest/nginx/vhost.d/"
+
+
+@contextmanager
+def spoilt_at_reload(farm: Farm, uri: str) -> Iterator[None]:
+    """The next time that web2 loads its configuration, and the site's is there, it serves another site instead."""
+    once = "/run/lab-spoilt"
+    body = (
+        f'case "$*" in *reload*) if [ -e {VHOST}{uri} ] && [ ! -e {once} ]; then'
+        f' : >{once}; sed -i "s/{uri};/elsewhere.test;/" {VHOST}{uri}; fi ;; esac\n'
+        'exec "$original" "$@"'
+    )
+    farm.lab.web2.run(["rm", "-f", once])
+    with farm.lab.faults.wrapped(farm.lab.web2, "/usr/sbin/nginx", body):
+        yield
+    assert farm.lab.web2.exists(once)
+    farm.lab.web2.run(["rm", "-f", once])
+
+
+def test_a_new_site_that_one_member_does_not_show_is_on_none(farm: Farm) -> None:
+    site = farm.add_site("unseen.test", farm.platform_nid)
+    before = farm.databases()
+    with spoilt_at_reload(farm, "unseen.test"):
+        ran = farm.install(site)
+    assert ran.status == ERROR, ran.log
+    mentions(ran.log, "PROVISION_SITE_NOT_SERVED", "@server_web2labtest: it answers 404")
+    assert "@server_web1labtest:" not in ran.log
+    assert farm.databases() == before
+    assert farm.journals() == []
+    farm.refuses("unseen.test", *ALL)
+    farm.serves("one.test", *ALL)
+    ran = farm.install(site)
+    assert ran.status == SUCCESS, ran.log
+    farm.serves("unseen.test", *ALL)
+
+
+def test_a_verify_after_which_one_member_shows_something_else_changes_nothing_anywhere(farm: Farm) -> None:
+    site = farm.site("seen.test", farm.platform_nid)
+    settings = f"{site_folder('shared', 'seen.test')}/settings.php"
+    for host in ("hub", *ALL):
+        farm.lab[host].sh('echo "// Written by hand." >>"$1"', settings)
+    former, vhost = farm.hub.read(settings), farm.lab.web2.read(VHOST + "seen.test")
+    with spoilt_at_reload(farm, "seen.test"):
+        ran = farm.verify(site)
+    assert ran.status == ERROR, ran.log
+    mentions(ran.log, "PROVISION_SITE_NOT_SERVED", "@server_web2labtest: it answers 404")
+    for host in ("hub", *ALL):
+        assert farm.lab[host].read(settings) == former
+    assert farm.lab.web2.read(VHOST + "seen.test") == vhost
+    farm.serves("seen.test", *ALL)
+    ran = farm.verify(site)
+    assert ran.status == SUCCESS, ran.log
+
+
+def test_a_member_that_was_broken_before_is_a_warning(farm: Farm) -> None:
+    site = farm.site("ill.test", farm.platform_nid)
+    with farm.lab.faults.php_broken(farm.lab.web2):
+        ran = farm.verify(site)
+    assert ran.status == WARNING, ran.log
+    mentions(ran.log, "@server_web2labtest does not show ill.test as it should", "as before")
+    ran = farm.verify(site)
+    assert ran.status == SUCCESS, ran.log
+
+
+@pytest.mark.parametrize("what", ["site", "cluster"])
+def test_facts_of_members_that_are_doubtful_are_warnings(farm: Farm, what: str) -> None:
+    body = (
+        "exec \"$original\" -r \"echo json_encode(['time' => time() + 100, 'there' => true, 'resolves' => true]);\""
+    )
+    nid = farm.one if what == "site" else farm.cluster
+    with farm.lab.faults.wrapped(
+        farm.lab.web1, "/usr/bin/php", f'case "$2" in *disk_free_space*) {body} ;; esac\nexec "$original" "$@"'
+    ):
+        ran = farm.verify(nid)
+    assert ran.status == WARNING, ran.log
+    mentions(ran.log, "PROVISION_MEMBER_DOUBTFUL", "@server_web1labtest: its clock is")

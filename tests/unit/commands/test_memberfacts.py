@@ -1,0 +1,46 @@
+"""What the answers of web servers mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from provision_py.commands.memberfacts import FREE_SPACE, Facts, differences, weighed
+
+FOLDER = "/var/aegir/platforms/p/sites/one.test"
+
+
+def problems(*, has_folder: bool = True, **changes: Any) -> tuple[str, ...]:
+    answer = {"time": 1000.5, "there": True, "free": FREE_SPACE, "resolves": True, "login": None} | changes
+    return weighed(answer, 1000.0, 1001.0, FOLDER, "db.test", has_folder=has_folder).problems
+
+
+def test_a_server_that_has_what_the_site_needs() -> None:
+    assert problems() == ()
+    assert problems(there=False, has_folder=False) == ()
+    assert problems(time=995.1) == problems(time=1005.9) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"time": 990.0}, "its clock is 10 seconds apart from the hub's"),
+        ({"time": 1061.0}, "its clock is 60 seconds apart from the hub's"),
+        ({"there": False}, f"it has no folder {FOLDER}"),
+        ({"free": 5 * 1024 * 1024}, f"only 5 MiB are free for {FOLDER}"),
+        ({"resolves": False}, "it does not know the address of the database server db.test"),
+        ({"login": "Access denied"}, "the database refuses the site: Access denied"),
+    ],
+)
+def test_what_is_wrong(changes: dict[str, object], told: str) -> None:
+    assert problems(**changes) == (told,)
+
+
+def test_php_is_compared_with_that_of_the_first() -> None:
+    first = Facts(php="8.2", extensions=frozenset({"gd", "intl"}))
+    other = Facts(php="8.1", extensions=frozenset({"gd", "xdebug"}))
+    assert differences([("a", first), ("b", first)]) == {}
+    assert differences([("a", first), ("b", other)]) == {
+        "b": ("its PHP is 8.1, that of @a 8.2", "its PHP lacks intl, which @a has")
+    }
