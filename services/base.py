@@ -74,6 +74,10 @@ class HttpService(Service):
     #: True when database credentials reach PHP through the vhost instead of settings.php.
     cloaks_credentials: ClassVar[bool] = True
 
+    def without(self, absent: frozenset[str]) -> HttpService:
+        """The service as it is while servers of these names are out of reach; a single web server is as ever."""
+        return self
+
     def config_servers(self) -> Sequence[Server]:
         """The servers that get configuration."""
         return (self.server,)

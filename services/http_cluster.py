@@ -18,10 +18,10 @@ class HttpCluster(HttpGroup):
 
     @classmethod
     def server_properties(cls) -> Sequence[Property]:
-        return (Property(MEMBERS, lambda draft: {}, kind="members"),)
+        return (Property(MEMBERS, lambda draft: {}, kind="members"), *super().server_properties())
 
     def config_servers(self) -> Sequence[Server]:
-        return self._some(self.members_of(MEMBERS), MEMBERS)
+        return self.present(self._some(self.members_of(MEMBERS), MEMBERS))
 
     def code_servers(self) -> Sequence[Server]:
         return self.config_servers()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from provision_py.contexts.model import Server
+from provision_py.contexts.properties import Property
 from provision_py.errors import ContextError
 from provision_py.php.values import as_strings
 from provision_py.services.base import HttpService
+from provision_py.services.http_properties import TOLERATE_DOWN
 from provision_py.system.addresses import is_local
 
 #: Types of http services that are groups themselves.
@@ -18,6 +21,22 @@ MEMBER = "PROVISION_GROUP_MEMBER"
 
 class HttpGroup(HttpService):
     """Each member is configured, tested and reloaded by its own http service, which the caller asks."""
+
+    #: Names of members that are left out, because they are out of reach.
+    absent: frozenset[str] = frozenset()
+
+    @classmethod
+    def server_properties(cls) -> Sequence[Property]:
+        return (TOLERATE_DOWN,)
+
+    def without(self, absent: frozenset[str]) -> HttpGroup:
+        group = type(self)(self.server)
+        group.absent = absent
+        return group
+
+    def present(self, members: Iterable[Server]) -> tuple[Server, ...]:
+        """Those that are not left out, each once."""
+        return tuple({server.name: server for server in members if server.name not in self.absent}.values())
 
     def members_of(self, key: str) -> tuple[Server, ...]:
         """The members that a property of the group names, in its order, each once.

@@ -22,15 +22,18 @@ class HttpPack(HttpGroup):
         return (
             Property(SLAVES, lambda draft: {}, kind="members"),
             Property(MASTERS, lambda draft: {}, kind="members"),
+            *super().server_properties(),
         )
 
     def config_servers(self) -> Sequence[Server]:
         """Masters first. A server that is named as both is a master."""
-        both = (*self.code_servers(), *self.members_of(SLAVES))
-        return tuple({server.name: server for server in both}.values())
+        return self.present((*self._masters(), *self.members_of(SLAVES)))
 
     def code_servers(self) -> Sequence[Server]:
-        return self._some(self.members_of(MASTERS), MASTERS)
+        return self.present(self._masters())
 
     def grant_servers(self) -> Sequence[Server]:
         return self.config_servers()
+
+    def _masters(self) -> tuple[Server, ...]:
+        return self._some(self.members_of(MASTERS), MASTERS)

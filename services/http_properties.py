@@ -23,6 +23,10 @@ _NGINX_INIT = "/etc/init.d/nginx"
 NGINX_PROGRAMS = tuple(f"{folder}/nginx" for folder in _SEARCH_PATH)
 
 
+#: Ours, of a group or a member: tasks may go on while members are out of reach.
+TOLERATE_DOWN = Property("tolerate_down", optional=True)
+
+
 def restart_command(application: str, is_program: Callable[[str], bool]) -> str:
     """The default ``http_restart_cmd`` of a machine on which ``is_program`` tells what can be executed."""
     if application == "apache":
@@ -62,6 +66,7 @@ def public_properties(application: str) -> Sequence[Property]:
         Property("http_vhostd_path", below("/vhost.d"), derived=True),
         Property("http_subdird_path", below("/subdir.d"), derived=True),
         Property("http_platforms_path", lambda draft: f"{draft.aegir_root}/platforms", derived=True),
+        TOLERATE_DOWN,
     )
 
 
@@ -87,7 +92,6 @@ def ssl_site_properties() -> Sequence[Property]:
 
 #: Ours: where PHP listens for this server, ``/path/of/the.sock`` or ``host:port``. The original guesses each time.
 PHP_FPM_SOCKET = Property("phpfpm_socket", optional=True)
-
 
 #: Ours: whether a verify or install asks the web servers for the site at its end; as the option says where not set.
 CHECK_PAGES = Property("provision_check_pages", optional=True)

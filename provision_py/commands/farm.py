@@ -18,7 +18,6 @@ from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.errors import ContextError
 from provision_py.steps.release import ReleaseTree
 from provision_py.steps.sync import SyncBack, SyncTree
-from provision_py.system import fanout
 from provision_py.system.host import Host
 from provision_py.system.rsync import SyncOptions, Tree, Uploads
 
@@ -35,24 +34,6 @@ _PROBE = (
 def remote(session: Session, servers: Sequence[Server]) -> list[Server]:
     """Those that are on other machines."""
     return [server for server in servers if not session.host_of(server).is_local]
-
-
-def check_reachable(session: Session, web_server: Server) -> None:
-    """Connect to every member before anything is changed anywhere.
-
-    Raises HostError naming each member that cannot be reached, and why.
-    """
-    group = session.http(web_server)
-    members = {server.name: server for server in (*group.config_servers(), *group.code_servers())}
-    _, failures = fanout.each(
-        remote(session, list(members.values())), lambda server: session.host_of(server).stat("/")
-    )
-    if failures:
-        first = failures[0].error
-        told = "; ".join(f"@{failure.item.name}: {failure.error.what}" for failure in failures)
-        raise type(first)(
-            f"{told}. Nothing was changed on any server", where=first.where, hint=first.hint, code=first.code
-        )
 
 
 def check_database_host(session: Session, site: Site) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from provision_py.commands import farm, packchecks
+from provision_py.commands import absence, farm, packchecks
 from provision_py.commands.databasestep import CreateSiteDatabase, NameTakenError
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
@@ -51,7 +51,7 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
     check_sites_folder(code)
     check_name_is_free(session, site)
     farm.check_database_host(session, site)
-    farm.check_reachable(session, site.web_server)
+    absence.check_reachable(session, site)
     packchecks.check_shared(session, site.web_server, site.platform.root)
     return _install(session, site, code, options)
 

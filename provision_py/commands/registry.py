@@ -101,6 +101,7 @@ _SAVE_OPTIONS = (
     Option("cluster_web_servers", "server of the type cluster: its members", "LIST"),
     Option("master_web_servers", "server of the type pack: members with the code", "LIST"),
     Option("slave_web_servers", "server of the type pack: members that share the masters' code", "LIST"),
+    Option("tolerate_down", "server of the type cluster or pack, or a member: tasks go on while it is down", "BOOL"),
     Option("db_service_type", "server: mysql, or NONE", "TYPE"),
     Option("db_port", "server with db: its port", "PORT"),
     Option("master_db", "server with db: mysql://user:password@host of its administrator, URL-encoded", "URL"),
@@ -155,6 +156,8 @@ _RECOVER_OPTIONS = (
     Option("yes", "Give up without being asked"),
 )
 
+_TOLERATE_DOWN = Option("tolerate-down", "Go on without members of a cluster or pack that are down")
+
 _PARALLEL = Option("parallel", "Run so many side by side", "NUMBER")
 
 COMMANDS: tuple[Command, ...] = (
@@ -173,7 +176,10 @@ COMMANDS: tuple[Command, ...] = (
         "Make a server, platform or site what its context says",
         aliases=("v", "pv", "verify"),
         context=NEEDED,
-        options=(Option("working-copy", "Keep version control folders when building a platform"),),
+        options=(
+            Option("working-copy", "Keep version control folders when building a platform"),
+            _TOLERATE_DOWN,
+        ),
         journaled=True,
         stoppable=True,
     ),
@@ -186,6 +192,7 @@ COMMANDS: tuple[Command, ...] = (
         options=(
             Option("client_email", "The address of the first user", "ADDRESS"),
             Option("profile", "The install profile; that of the context when not given", "NAME"),
+            _TOLERATE_DOWN,
         ),
         journaled=True,
         stoppable=True,
@@ -261,7 +268,7 @@ COMMANDS: tuple[Command, ...] = (
             Argument("NID | @context TYPE", "The task's node id, or an object and the type of task", required=True),
             Argument("name=value", "Arguments of the new task", many=True),
         ),
-        options=(Option("force", "Run the task though it is not queued"),),
+        options=(Option("force", "Run the task though it is not queued"), _TOLERATE_DOWN),
         stoppable=True,
     ),
     Command(
@@ -269,7 +276,7 @@ COMMANDS: tuple[Command, ...] = (
         "provision_py.cli.hosting:hosting_tasks",
         "Run queued tasks",
         context=IGNORED,
-        options=(Option("items", "Run at most so many", "NUMBER"), _PARALLEL),
+        options=(Option("items", "Run at most so many", "NUMBER"), _PARALLEL, _TOLERATE_DOWN),
         stoppable=True,
     ),
     Command(
@@ -281,6 +288,7 @@ COMMANDS: tuple[Command, ...] = (
             _PARALLEL,
             Option("force", "Run the queue though it is switched off or not due"),
             Option("lock-wait", "Wait so many seconds for another dispatcher", "SECONDS"),
+            _TOLERATE_DOWN,
         ),
         stoppable=True,
     ),

@@ -15,7 +15,7 @@ from provision_py.contexts.store import ContextStore
 from provision_py.drupal.scan import ScanCache
 from provision_py.errors import HostError, ProvisionError, ServiceError
 from provision_py.php.files import read_drushrc
-from provision_py.php.values import PhpValue
+from provision_py.php.values import PhpValue, truthy
 from provision_py.services.base import HttpService
 from provision_py.services.catalog import Catalog
 from provision_py.services.db_mysql import DbMysql
@@ -47,6 +47,8 @@ class Session:
     log: TaskLog
     options: Mapping[int | str, PhpValue] = field(default_factory=dict)
     journal: Journal | None = None
+    #: Servers that are out of reach and that the command goes on without, see :mod:`provision_py.commands.absence`.
+    absent: frozenset[str] = frozenset()
     _hosts: dict[str, Host] = field(default_factory=dict)
     _hosts_lock: threading.Lock = field(default_factory=threading.Lock)
     _remote: SshPool | None = None
@@ -69,7 +71,7 @@ class Session:
     def flag(self, name: str, default: bool) -> bool:
         """A yes-or-no option of the command line or of ``~/.drush/drushrc.php``, read as PHP reads truth."""
         value = self.options.get(name)
-        return default if value is None else value not in (False, 0, 0.0, "", "0", {})
+        return default if value is None else truthy(value)
 
     def text(self, name: str) -> str:
         """A text option; empty when it is not set."""
@@ -130,18 +132,17 @@ class Session:
         return self.host_of(self.store.server(server))
 
     def http(self, server: Server) -> HttpService:
-        """The http service of a server. Raises ServiceError when it has none."""
+        """The http service of a server; of a group, without members that are left out (``absent``).
+
+        Raises ServiceError when it has none.
+        """
         service = self.catalog.service_of(server, "http")
         if not isinstance(service, HttpService):
             raise ServiceError(
                 f"@{server.name} offers no web service",
                 hint="Choose a web server that does, or enable the service on this server",
             )
-        return service
-
-    def config_servers(self, web_server: Server) -> list[Server]:
-        """The servers of a web server or group that this command brings configuration to."""
-        return list(self.http(web_server).config_servers())
+        return service.without(self.absent)
 
     def db(self, server: Server) -> DbMysql:
         """The db service of a server. Raises ServiceError when it has none."""

@@ -28,7 +28,7 @@ class SiteCheck:
     @classmethod
     def begin(cls, session: Session, site: Site, *, fresh: bool = False) -> SiteCheck:
         """Look what the web servers show, before anything is changed."""
-        servers = session.config_servers(site.web_server)
+        servers = session.http(site.web_server).config_servers()
         return cls(session, site, servers, PageCheck.begin(session, site, servers, fresh=fresh))
 
     def ask_members(self, credentials: Credentials) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from provision_py.commands import farm, packchecks
+from provision_py.commands import absence, farm, packchecks
 from provision_py.commands.session import Session
 from provision_py.commands.treesteps import BuildTree
 from provision_py.commands.webrollout import roll_out
@@ -41,7 +41,7 @@ def verify_platform(session: Session, platform: Platform, *, working_copy: bool 
 
     Raises DrupalError when there is no usable code base; then nothing is left behind.
     """
-    farm.check_reachable(session, platform.web_server)
+    absence.check_reachable(session, platform)
     packchecks.check_shared(session, platform.web_server, platform.root, warn=True)
     _build(session, platform, working_copy or platform.make_working_copy)
     code = detect(platform.root)

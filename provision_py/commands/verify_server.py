@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision_py.commands import farm, memberfacts, packchecks
+from provision_py.commands import absence, catchup, farm, memberfacts, packchecks
 from provision_py.commands.lb_config import platforms_of
 from provision_py.commands.session import Session
 from provision_py.commands.webrollout import roll_out
@@ -98,10 +98,10 @@ def _check_group(session: Session, server: Server) -> None:
 
 def verify_web_service(session: Session, server: Server) -> None:
     """Make the folders of every member, write its main configuration and load it. Clocks, disks and PHP of other
-    machines that are doubtful are warnings.
+    machines that are doubtful are warnings. Members get what they have missed while they were down.
     """
     _check_group(session, server)
-    farm.check_reachable(session, server)
+    absence.check_reachable(session, server)
     if server.service_types["http"] == HttpPack.type:
         roots = [str(session.store.record(name).get("root") or "") for name in platforms_of(session, server)]
         packchecks.check_pack_server(session, server, [root for root in roots if root])
@@ -121,7 +121,8 @@ def verify_web_service(session: Session, server: Server) -> None:
         return service.server_files(extra_config="\n".join(session.plugins.server_extra(service.server)))
 
     roll_out(session, session.store.server(server.name), files)
-    members = session.config_servers(server)
+    catchup.catch_up(session, server)
+    members = session.http(server).config_servers()
     memberfacts.doubts(session, members, lambda member: memberfacts.ask_server(session, member))
     for member in session.http(server).config_servers():
         service = session.http(member)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provision_py.commands import farm, packchecks
+from provision_py.commands import absence, farm, packchecks
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitecheck import SiteCheck
@@ -32,7 +32,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     _check_installed(site)
     check_aliases_are_free(session, site)
     farm.check_database_host(session, site)
-    farm.check_reachable(session, site.web_server)
+    absence.check_reachable(session, site)
     packchecks.check_shared(session, site.web_server, site.platform.root)
     state = SiteState.read(site)
     credentials = state.credentials(site)

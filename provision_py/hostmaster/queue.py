@@ -14,7 +14,8 @@ from provision_py.hostmaster import queries
 from provision_py.hostmaster.connection import Database
 from provision_py.hostmaster.locks import RUN_PREFIX
 from provision_py.hostmaster.tasks import TaskRecord, load_task
-from provision_py.hostmaster.variables import flag, get_variable, number, set_variable, truthy
+from provision_py.hostmaster.variables import flag, get_variable, number, set_variable
+from provision_py.php.values import truthy
 
 #: A task that has been *processing* for longer than this counts as abandoned, in seconds.
 RUNNING_WINDOW: Final = 28800

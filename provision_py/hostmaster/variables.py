@@ -11,7 +11,7 @@ from provision_py.errors import HostmasterError, PhpDataError
 from provision_py.hostmaster import queries
 from provision_py.hostmaster.connection import Database
 from provision_py.php.serialization import serialize, unserialize
-from provision_py.php.values import PhpValue
+from provision_py.php.values import PhpValue, truthy
 
 ADMIN_CLIENT: Final = "hosting_admin_client"
 DEFAULT_CLIENT: Final = "hosting_default_client"
@@ -70,11 +70,6 @@ def as_nid(name: str, value: PhpValue) -> int | None:
     if isinstance(value, (int, str)) and str(value).strip().isdigit():
         return int(value)
     return _NID_DEFAULTS.get(name)
-
-
-def truthy(value: PhpValue) -> bool:
-    """What PHP makes of a value in a condition: false for '', '0', 0, 0.0, null and empty arrays."""
-    return bool(value) and value != "0"
 
 
 def flag(db: Database, name: str, default: bool = False) -> bool:

@@ -14,6 +14,11 @@ PhpValue: TypeAlias = "bool | int | float | str | dict[int | str, PhpValue] | No
 PhpArray: TypeAlias = dict[int | str, PhpValue]
 
 
+def truthy(value: PhpValue) -> bool:
+    """What PHP makes of a value in a condition: false for '', '0', 0, 0.0, null and empty arrays."""
+    return bool(value) and value != "0"
+
+
 def php_list(items: Iterable[PhpValue]) -> PhpArray:
     """A PHP array with the keys 0, 1, 2 …"""
     return dict(enumerate(items))

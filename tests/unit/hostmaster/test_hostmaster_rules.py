@@ -16,7 +16,7 @@ from provision_py.hostmaster.features import Features
 from provision_py.hostmaster.queue import QueueSettings
 from provision_py.hostmaster.tasklogs import MESSAGE_LENGTH, to_html
 from provision_py.hostmaster.tasks import LABELS
-from provision_py.hostmaster.variables import truthy
+from provision_py.php.values import truthy
 
 PLAIN = Features(modules={"hosting": 7304}, tables=frozenset(), upstream_2024=True, fork=False)
 SUBDIRS = Features(

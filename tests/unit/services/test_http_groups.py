@@ -55,12 +55,27 @@ def test_a_pack_without_slaves() -> None:
 
 def test_properties_in_their_order() -> None:
     assert [(prop.name, prop.kind) for prop in HttpCluster.server_properties()] == [
-        ("cluster_web_servers", "members")
+        ("cluster_web_servers", "members"),
+        ("tolerate_down", "scalar"),
     ]
     assert [(prop.name, prop.kind) for prop in HttpPack.server_properties()] == [
         ("slave_web_servers", "members"),
         ("master_web_servers", "members"),
+        ("tolerate_down", "scalar"),
     ]
+
+
+def test_members_that_are_left_out_get_nothing_and_are_asked_for_nothing() -> None:
+    cluster = HttpCluster(group("cluster", cluster_web_servers=php_list(["@w2", "@w1"]))).without(frozenset({"w2"}))
+    assert (
+        names(cluster.config_servers()) == names(cluster.code_servers()) == names(cluster.grant_servers()) == ["w1"]
+    )
+    whole = HttpPack(group("pack", master_web_servers="@w1", slave_web_servers=php_list(["@w3", "@w2"])))
+    pack = whole.without(frozenset({"w3"}))
+    assert (names(pack.code_servers()), names(pack.config_servers())) == (["w1"], ["w1", "w2"])
+    pack = whole.without(frozenset({"w1"}))
+    assert (names(pack.code_servers()), names(pack.config_servers())) == ([], ["w3", "w2"])
+    assert names(whole.config_servers()) == ["w1", "w3", "w2"]
 
 
 QUESTIONS: list[Callable[[HttpGroup], Sequence[Server]]] = [

@@ -88,7 +88,7 @@ def test_names_and_order_in_the_alias_file(service: type[HttpService], names: li
     properties = service.server_properties()
 
     assert [prop.name for prop in properties if not prop.optional] == names
-    assert [prop.name for prop in properties if prop.optional] == ["phpfpm_socket"]
+    assert [prop.name for prop in properties if prop.optional] == ["tolerate_down", "phpfpm_socket"]
 
 
 def draft(**fields: object) -> Draft:
