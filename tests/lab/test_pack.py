@@ -150,3 +150,16 @@ def test_a_master_on_another_machine(packs: Farm) -> None:
     assert packs.grants(site) == {"hub.lab.test", "web2.lab.test", "web3.lab.test"}
     assert packs.code("web2", "remote") == packs.code("web3", "remote") == packs.code("hub", "remote") != {}
     assert packs.fetch_until(404, "hub", "remote.test").status == 404
+
+
+def test_a_slave_that_was_down_serves_what_it_missed_after_its_verify(at_hub: Farm) -> None:
+    with at_hub.lab.faults.down(at_hub.lab.web1):
+        at_hub.hosting.provision("provision-save", "@server_pack", "--tolerate_down")
+        ran = at_hub.install(at_hub.add_site("late.test", at_hub.platform_nid))
+        at_hub.hosting.provision("provision-save", "@server_pack", "--no-tolerate_down")
+        assert ran.status == WARNING, ran.log
+        mentions(ran.log, "PROVISION_MEMBER_LEFT_OUT", "@server_web1labtest")
+        at_hub.serves("late.test", "hub")
+    ran = at_hub.verify(at_hub.servers["web1"])
+    assert ran.status == SUCCESS, ran.log
+    at_hub.serves("late.test", "hub", "web1")
