@@ -55,6 +55,16 @@ def test_there_is_an_end_to_it(before: frozenset[Kind], limit: float) -> None:
     assert len(clock.asked) < 25
 
 
+def test_a_page_that_takes_longer_than_all_patience_is_asked_for_once_more() -> None:
+    clock = Clock(BROKEN, RIGHT)
+
+    def slowly() -> Seen:
+        clock.now += 30
+        return clock.ask()
+
+    assert patiently(slowly, clock=lambda: clock.now, sleep=clock.sleep) == RIGHT
+
+
 def test_pages_of_several_servers_are_compared() -> None:
     other = Seen(title="Another one")
     found = compared({"web0": Seen(), "web1": RIGHT, "web2": RIGHT, "web3": other})
