@@ -75,9 +75,9 @@ def farm() -> Iterator[Farm]:
 
 
 @pytest.fixture(scope="module")
-def lab_of_module() -> Iterator[Lab]:
-    """A lab with the hosts of ``farm``, for one module alone."""
+def lab_of_module(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab for one module alone, with the hosts that it names in ``HOSTS``, or those of ``farm``."""
     with lab_or_skip():
-        running = Lab.start(HOSTS)
+        running = Lab.start(getattr(request.module, "HOSTS", HOSTS))
     with running:
         yield running
