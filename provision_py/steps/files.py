@@ -11,7 +11,7 @@ from typing import Any
 from provision_py.errors import HostError
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile, Directory, Link
-from provision_py.system.host import FileState, Host
+from provision_py.system.host import FileState, Host, Look
 
 
 @dataclass(frozen=True)
@@ -89,30 +89,42 @@ def undo_directories(world: World, record: Mapping[str, Any]) -> None:
 
 def write_files(host: Host, files: Sequence[ConfigFile]) -> list[str]:
     """Make the files what they should be; returns the paths that changed."""
-    found = host.stat_all([*(file.path for file in files), *(_parent(file.path) for file in files)])
-    folders = {path for path, state in found.items() if state is not None}
-    return [file.path for file in files if _write(host, file, found[file.path], folders)]
+    found = _look(host, [file.path for file in files])
+    folders = {path for path, state in found.states.items() if state is not None}
+    return [file.path for file in files if _write(host, file, found, folders)]
 
 
-def _write(host: Host, file: ConfigFile, state: FileState | None, folders: set[str]) -> bool:
+def _write(host: Host, file: ConfigFile, found: Look, folders: set[str]) -> bool:
     """``folders`` are parents that exist; one that is made now is added."""
+    state = found.states[file.path]
     if file.content is None:
         return host.remove(file.path) if state is not None else False
     if state is not None and file.only_if_missing:
-        return host.set_access(file.path, mode=file.mode, group=file.group)
+        return _set_access(host, file, state)
     content = file.content.encode("utf-8", "surrogateescape")
     if _parent(file.path) not in folders:
         host.mkdir(_parent(file.path), mode=file.folder_mode)
         folders.add(_parent(file.path))
-    if state is not None and state.kind == "file" and state.size == len(content) and host.read(file.path) == content:
-        return host.set_access(file.path, mode=file.mode, group=file.group)
+    if state is not None and state.kind == "file" and found.contents.get(file.path) == content:
+        return _set_access(host, file, state)
     host.write(file.path, content, mode=file.mode, group=file.group)
     return True
 
 
+def _set_access(host: Host, file: ConfigFile, state: FileState) -> bool:
+    if state.kind != "link" and (state.mode, state.group) == (file.mode, file.group or state.group):
+        return False
+    return host.set_access(file.path, mode=file.mode, group=file.group)
+
+
+def _look(host: Host, paths: Sequence[str]) -> Look:
+    """What is at some paths, and at the folders around them."""
+    return host.look(paths, list(dict.fromkeys(_parent(path) for path in paths)))
+
+
 def remember_all(host: Host, files: Sequence[ConfigFile], vault: Path) -> list[Record]:
     """What is at the paths of the files now, see :func:`remember`."""
-    found = host.stat_all([*(file.path for file in files), *(_parent(file.path) for file in files)])
+    found = _look(host, [file.path for file in files])
     return [_remember(host, file.path, found, vault) for file in files]
 
 
@@ -121,13 +133,13 @@ def remember(host: Host, path: str, vault: Path) -> Record:
 
     Raises HostError when something is there that is no file and no link.
     """
-    return _remember(host, path, host.stat_all([path, _parent(path)]), vault)
+    return _remember(host, path, _look(host, [path]), vault)
 
 
-def _remember(host: Host, path: str, found: Mapping[str, FileState | None], vault: Path) -> Record:
-    state = found[path]
+def _remember(host: Host, path: str, found: Look, vault: Path) -> Record:
+    state = found.states[path]
     if state is None:
-        return {"path": path, "kind": None, "parent": found[_parent(path)] is not None}
+        return {"path": path, "kind": None, "parent": found.states[_parent(path)] is not None}
     if state.kind == "link":
         return {"path": path, "kind": "link", "target": state.target}
     if state.kind != "file":
@@ -136,7 +148,7 @@ def _remember(host: Host, path: str, found: Mapping[str, FileState | None], vaul
         )
     copy = vault / hashlib.sha256(f"{host.name}:{path}".encode()).hexdigest()
     if not copy.exists():
-        _keep(copy, host.read(path))
+        _keep(copy, found.contents[path])
     return {"path": path, "kind": "file", "copy": str(copy), "mode": state.mode, "group": state.group}
 
 

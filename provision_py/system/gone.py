@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from provision_py.errors import HostError
-from provision_py.system.host import Completed, FileState, Secret
+from provision_py.system.host import Completed, FileState, Look, Secret
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class GoneHost:
 
     def stat_all(self, paths: Sequence[str]) -> dict[str, FileState | None]:
         return dict.fromkeys(paths)
+
+    def look(self, files: Sequence[str], others: Sequence[str] = ()) -> Look:
+        return Look(self.stat_all([*files, *others]), {})
 
     def read(self, path: str) -> bytes:
         """Raises HostError: there is nothing to read."""

@@ -67,6 +67,14 @@ class FileState:
     target: str | None = None
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is at some paths (see :meth:`Host.stat_all`), and the content of the files among those asked for."""
+
+    states: Mapping[str, FileState | None]
+    contents: Mapping[str, bytes]
+
+
 class Host(Protocol):
     """One machine. All paths are absolute; all errors are :class:`provision_py.errors.HostError`."""
 
@@ -102,6 +110,10 @@ class Host(Protocol):
 
     def stat_all(self, paths: Sequence[str]) -> dict[str, FileState | None]:
         """What is at each of several paths, in one round trip."""
+        ...
+
+    def look(self, files: Sequence[str], others: Sequence[str] = ()) -> Look:
+        """What is at several paths, and what those of ``files`` hold that are files, in one round trip."""
         ...
 
     def read(self, path: str) -> bytes: ...

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from provision_py.errors import HostError
 from provision_py.system import faults, process
-from provision_py.system.host import Completed, FileState, Secret
+from provision_py.system.host import Completed, FileState, Look, Secret
 
 _KINDS = {statlib.S_IFREG: "file", statlib.S_IFDIR: "directory", statlib.S_IFLNK: "link"}
 
@@ -69,6 +69,11 @@ class LocalHost:
 
     def stat_all(self, paths: Sequence[str]) -> dict[str, FileState | None]:
         return {path: self.stat(path) for path in paths}
+
+    def look(self, files: Sequence[str], others: Sequence[str] = ()) -> Look:
+        states = self.stat_all([*files, *others])
+        kinds = {path: state.kind for path, state in states.items() if state is not None}
+        return Look(states, {path: self.read(path) for path in files if kinds.get(path) == "file"})
 
     def read(self, path: str) -> bytes:
         with self._failing("read", path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import secrets
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from provision_py.errors import HostError
 from provision_py.system import faults
-from provision_py.system.host import FileState
+from provision_py.system.host import FileState, Look
 from provision_py.system.shell import encode, quote, words
 from provision_py.system.sshexec import Ended
 
@@ -40,10 +41,15 @@ class RemoteFiles:
         return self.stat_all([path])[path]
 
     def stat_all(self, paths: Sequence[str]) -> dict[str, FileState | None]:
+        return dict(self.look((), paths).states)
+
+    def look(self, files: Sequence[str], others: Sequence[str] = ()) -> Look:
+        paths = [*files, *others]
         found: dict[str, FileState | None] = dict.fromkeys(paths)
         if not found:
-            return found
-        ended = self._do("look at", paths[0] if len(found) == 1 else "files", _stat_script(list(found)), check=False)
+            return Look(found, {})
+        script = "\n".join([_stat_script(list(found)), _content_script(files), "exit 0"])
+        ended = self._do("look at", paths[0] if len(found) == 1 else "files", script, check=False)
         for line in ended.stderr.decode(errors="backslashreplace").splitlines():
             if line and faults.number_of(line) not in _ABSENT:
                 raise faults.file_failure(
@@ -51,8 +57,9 @@ class RemoteFiles:
                 )
         if ended.status != 0:
             raise self._failure("look at", paths[0], ended)
-        found.update(_states(ended.stdout))
-        return found
+        states, contents = _found(ended.stdout)
+        found.update(states)
+        return Look(found, contents)
 
     def read(self, path: str) -> bytes:
         return self._do("read", path, f"cat -- {quote(path)}").stdout
@@ -188,17 +195,34 @@ def _stat_script(paths: Sequence[str]) -> str:
             'if test -L "$p"; then printf \'%s\\0\' "$p" link; readlink -n -- "$p"; printf \'\\0\'; fi',
             "done",
         ]
-    return "\n".join([*lines, "exit 0"])
+    return "\n".join(lines)
 
 
-def _states(output: bytes) -> Mapping[str, FileState]:
+def _content_script(paths: Sequence[str]) -> str:
+    """What files hold, in a form that has no NUL and does not depend on a size that may change meanwhile."""
+    lines = []
+    for start in range(0, len(paths), _PATHS_AT_ONCE):
+        lines += [
+            f"for p in {words(paths[start : start + _PATHS_AT_ONCE])}; do",
+            'if test -f "$p" && test ! -L "$p"; then',
+            "printf '%s\\0' \"$p\" content; base64 -w 0 -- \"$p\"; printf '\\0'; fi",
+            "done",
+        ]
+    return "\n".join(lines)
+
+
+def _found(output: bytes) -> tuple[Mapping[str, FileState], Mapping[str, bytes]]:
     fields = iter(output.decode("utf-8", "surrogateescape").split("\0")[:-1])
     found: dict[str, FileState] = {}
+    contents: dict[str, bytes] = {}
     for path in fields:
         raw = next(fields)
         if raw == "link":
             if path in found:
                 found[path] = _with_target(found[path], next(fields))
+            continue
+        if raw == "content":
+            contents[path] = base64.b64decode(next(fields))
             continue
         owner, uid, group, gid, size = (next(fields) for _ in range(5))
         mode = int(raw, 16)
@@ -209,7 +233,7 @@ def _states(output: bytes) -> Mapping[str, FileState]:
             group=gid if group == "UNKNOWN" else group,
             size=int(size),
         )
-    return found
+    return found, contents
 
 
 def _with_target(state: FileState, target: str) -> FileState:

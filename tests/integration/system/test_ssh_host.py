@@ -106,6 +106,21 @@ class TestFiles:
         assert found[paths[0]] == LocalHost().stat(paths[0])
         assert host.stat_all([]) == {}
 
+    def test_a_look_brings_the_content_of_the_files_that_were_asked_for(self, host: Host, tmp_path: Path) -> None:
+        odd = bytes(range(256)) + b"\0\n"
+        (tmp_path / "file").write_bytes(odd)
+        (tmp_path / "empty").touch()
+        (tmp_path / "new\nline").write_text("x")
+        (tmp_path / "unasked").write_text("not read")
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "link").symlink_to("file")
+        asked = [f"{tmp_path}/{name}" for name in ("file", "empty", "new\nline", "folder", "link", "none")]
+        others = [f"{tmp_path}/unasked", str(tmp_path)]
+        found = host.look(asked, others)
+        assert found.states == host.stat_all([*asked, *others])
+        assert found.contents == {asked[0]: odd, asked[1]: b"", asked[2]: b"x"}
+        assert host.look([]).states == {}
+
     def test_directories_have_exactly_their_mode(self, host: Host, tmp_path: Path) -> None:
         path = f"{tmp_path}/a/b/files"
         assert host.mkdir(path, mode=0o2775, group=GROUP) is True
