@@ -83,7 +83,7 @@ class LocalHost:
         # The name of a temporary file must not look like a configuration file that a web server includes.
         directory, name = os.path.split(path)
         temporary = f"{directory}/.{name}.{secrets.token_hex(4)}.tmp"
-        with self._failing("write", path):
+        with self._failing("write", path), _opened(directory):
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -99,8 +99,9 @@ class LocalHost:
                 raise
 
     def mkdir(self, path: str, *, mode: int = 0o755, group: str | None = None) -> bool:
-        with self._failing("make the directory", path):
+        with self._failing("make the directory", path), contextlib.ExitStack() as stack:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            stack.enter_context(_opened(os.path.dirname(path)))
             try:
                 os.mkdir(path, mode & 0o777)
                 made = True
@@ -134,7 +135,7 @@ class LocalHost:
             return changed
 
     def remove(self, path: str) -> bool:
-        with self._failing("remove", path):
+        with self._failing("remove", path), _opened(os.path.dirname(path)):
             try:
                 os.unlink(path)
             except FileNotFoundError:
@@ -143,7 +144,8 @@ class LocalHost:
 
     def rmdir(self, path: str) -> bool:
         try:
-            os.rmdir(path)
+            with _opened(os.path.dirname(path)):
+                os.rmdir(path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
                 return False
@@ -176,6 +178,24 @@ class LocalHost:
 
     def _failed(self, doing: str, path: str, error: OSError) -> HostError:
         return faults.file_failure(doing, path, error.errno, error.strerror, self.name)
+
+
+@contextlib.contextmanager
+def _opened(directory: str) -> Iterator[None]:
+    """Let us write in a folder of our own that Drupal's installer has made read-only, as it does with a site's."""
+    try:
+        found = os.stat(directory)
+    except OSError:  # which whatever is done next will tell
+        found = None
+    if found is None or found.st_mode & statlib.S_IWUSR or found.st_uid != os.geteuid():
+        yield
+        return
+    former = statlib.S_IMODE(found.st_mode)
+    os.chmod(directory, former | statlib.S_IWUSR)
+    try:
+        yield
+    finally:
+        os.chmod(directory, former)
 
 
 def _make_writable_and_retry(function: Callable[..., object], path: str, info: object) -> None:

@@ -86,6 +86,35 @@ def test_remove_tree_does_not_follow_links_and_copes_with_read_only_folders(tmp_
         HOST.remove_tree(str(tmp_path / "alias"))
 
 
+@pytest.mark.parametrize("name", ["new", "former"])
+def test_a_folder_of_ours_that_is_read_only_is_written_to_and_stays_so(tmp_path: Path, name: str) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "former").write_text("x")
+    site.chmod(0o555)
+    script = f"""
+import os
+from provision_py.system.local import LocalHost
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+os.chdir({str(site)!r})
+host, site = LocalHost(), os.getcwd()
+host.write(site + "/{name}", b"y")
+host.mkdir(site + "/files")
+assert host.rmdir(site + "/files") and not host.rmdir(site + "/none")
+assert host.remove(site + "/{name}") and not host.remove(site + "/{name}")
+assert os.stat(site).st_mode & 0o777 == 0o555, oct(os.stat(site).st_mode)
+"""
+    if os.geteuid() == 0:
+        for path in (site, site / "former"):
+            os.chown(path, 65534, 65534)
+        # pytest's own folders let nobody else in.
+        for parent in (tmp_path, *tmp_path.parents[:2]):
+            parent.chmod(0o711)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_run_streams_lines_and_returns_both_channels() -> None:
     lines: list[str] = []
     done = HOST.run(["sh", "-c", "echo out; echo err >&2; cat"], stdin=b"in\n", on_line=lines.append)
