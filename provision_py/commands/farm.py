@@ -33,7 +33,7 @@ _PROBE = (
 
 def remote(session: Session, servers: Sequence[Server]) -> list[Server]:
     """Those that are on other machines."""
-    return [server for server in servers if not session.host_of(server).is_local]
+    return [server for server in servers if not session.is_here(server)]
 
 
 def check_database_host(session: Session, site: Site) -> None:

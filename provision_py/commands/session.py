@@ -50,6 +50,7 @@ class Session:
     #: Servers that are out of reach and that the command goes on without, see :mod:`provision_py.commands.absence`.
     absent: frozenset[str] = frozenset()
     _hosts: dict[str, Host] = field(default_factory=dict)
+    _here: dict[str, bool] = field(default_factory=dict)
     _hosts_lock: threading.Lock = field(default_factory=threading.Lock)
     _remote: SshPool | None = None
     committed: bool = False
@@ -102,8 +103,15 @@ class Session:
         known = self._hosts.get(server.name)
         return known or self._hosts.setdefault(server.name, self._machine(server))
 
+    def is_here(self, server: Server) -> bool:
+        """Whether a server is this machine, without asking how others are reached."""
+        if server.is_master:
+            return True
+        known = self._here.get(server.remote_host)
+        return self._here.setdefault(server.remote_host, is_local(server.remote_host)) if known is None else known
+
     def _machine(self, server: Server) -> Host:
-        if server.is_master or is_local(server.remote_host):
+        if self.is_here(server):
             return LocalHost("localhost" if server.is_master else server.remote_host)
         with self._hosts_lock:
             if self._remote is None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from provision_py.errors import HostError, ProcessError
-from provision_py.system import process
+from provision_py.system import fanout, process
 from provision_py.system.host import Completed, Secret
 from provision_py.system.multiplex import Multiplexer
 from provision_py.system.shell import quote, words
@@ -179,7 +179,6 @@ class SshPool:
         """Close every connection; those that others lead through last."""
         with self._lock:
             hosts, links = list(self._hosts.values()), list(self._links.values())
-        for host in hosts:
-            host.close()
+        fanout.each(hosts, SshHost.close)
         for link in reversed(links):
             link.close()
