@@ -19,7 +19,8 @@ from provision_py.errors import ContextError
 from provision_py.steps.release import ReleaseTree
 from provision_py.steps.sync import SyncBack, SyncTree
 from provision_py.system.host import Host
-from provision_py.system.rsync import SyncOptions, Tree, Uploads
+from provision_py.system.rsync import SyncOptions, Tree, Uploads, uploads_of
+from provision_py.system.sameness import Wanted, having
 
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -104,15 +105,28 @@ def push_site(session: Session, site: Site, code: CodeBase, *, new: bool = False
     only a member has is removed. Raises ContextError when a server that should share the folder does not see it.
     """
     servers = _code_servers(session, site.web_server)
-    path = f"{code.docroot}/sites/{site.uri}"
+    tree = Tree(f"{code.docroot}/sites/{site.uri}", sites=(f"{code.docroot}/sites/{site.uri}",))
+    names = f"{code.docroot}/sites/sites.php"
+    uploads = Uploads.MERGE if new or len(servers) > 1 else Uploads.LEAVE
+    if servers and not new:
+        servers = _without(session, servers, tree, names, uploads)
     if servers:
         roots = (site.master.aegir_root, _base(code))
-        uploads = Uploads.MERGE if new or len(servers) > 1 else Uploads.LEAVE
         session.run(
-            ReleaseTree(servers, Tree(path, sites=(path,)), roots, _options(session), uploads),
-            SyncTree(servers, Tree(f"{code.docroot}/sites/sites.php"), roots, _options(session)),
+            ReleaseTree(servers, tree, roots, _options(session), uploads),
+            SyncTree(servers, Tree(names), roots, _options(session)),
         )
-    packchecks.check_code(session, site.web_server, f"{path}/settings.php")
+    packchecks.check_code(session, site.web_server, f"{tree.path}/settings.php")
+
+
+def _without(session: Session, servers: Sequence[str], tree: Tree, names: str, uploads: Uploads) -> list[str]:
+    """Those of the servers that do not have a site's files as they are here: most verifies change nothing there."""
+    hosts = {server: session.host(server) for server in servers}
+    wanted = Wanted((tree.path, names), uploads_of(tree), merged=uploads is Uploads.MERGE)
+    alike = having(session.host_of(session.master), list(dict.fromkeys(hosts.values())), wanted)
+    for host in alike:
+        session.log.info(f"{tree.path}: nothing had changed", host=host.name)
+    return [server for server, host in hosts.items() if host not in alike]
 
 
 def _code_servers(session: Session, web_server: Server) -> list[str]:

@@ -1,0 +1,117 @@
+"""Which machines have a site's files already, by the same differences that rsync sees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from provision_py.sandbox.base import Sandbox
+from provision_py.system import sameness, transfer
+from provision_py.system.local import LocalHost
+from provision_py.system.rsync import Tree, Uploads, uploads_of
+from provision_py.system.sameness import Wanted, having
+from system.test_sync import Other, put, start_other
+
+
+@dataclass
+class Site:
+    """A site here and on another machine, pushed there; ``there`` is that machine's folder as this one sees it."""
+
+    other: Other
+    here: Path
+    there: Path
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(str(self.here), sites=(str(self.here),))
+
+    def push(self) -> bool:
+        """Push the site; whether rsync found anything to do."""
+        changes = transfer.push(self.other.host, self.tree, [str(self.other.root)], uploads=Uploads.MERGE)
+        return bool(changes)
+
+    def is_alike(self, *, merged: bool = True) -> bool:
+        wanted = Wanted([str(self.here)], uploads_of(self.tree), merged=merged)
+        return having(LocalHost(), [self.other.host], wanted) == [self.other.host]
+
+
+@pytest.fixture
+def site(sandbox: Sandbox) -> Iterator[Site]:
+    other = start_other(sandbox, sandbox.path / "aegir root")
+    path = "platforms/a 'b' *[c]/sites/one.test"
+    here = other.root / path
+    put(here, settings="x", files__photo="x", files__css__a="x", private__note="x", modules__own="x")
+    put(here, **{"modules__new\nline": "x"})
+    (here / "link").symlink_to("settings")
+    found = Site(other, here, other.disk / path)
+    found.push()
+    yield found
+    other.machine.close()
+
+
+def test_what_was_pushed_is_there_and_rsync_agrees(site: Site) -> None:
+    assert site.is_alike()
+    assert not site.push()
+
+
+def test_times_of_folders_and_uploads_of_the_member_alone_make_no_difference(site: Site) -> None:
+    put(site.there, files__visitor="from a visitor", private__deep__visitor="from a visitor")
+    os.utime(site.here / "modules", (1, 1))
+    assert site.is_alike()
+    assert not site.push()
+
+
+def touch(path: Path) -> None:
+    os.utime(path, (time.time() + 60, time.time() + 60))
+
+
+DIFFERENCES: dict[str, Callable[[Site], object]] = {
+    "size": lambda site: (site.here / "modules/own").write_text("longer"),
+    "time": lambda site: touch(site.here / "settings"),
+    "mode": lambda site: (site.here / "settings").chmod(0o600),
+    "mode of a folder": lambda site: (site.here / "modules").chmod(0o700),
+    "mode of the uploads": lambda site: (site.here / "files").chmod(0o700),
+    "new here": lambda site: put(site.here, modules__late="x"),
+    "gone here": lambda site: (site.here / "modules/own").unlink(),
+    "gone there": lambda site: (site.there / "modules/own").unlink(),
+    "a link that leads elsewhere": lambda site: (
+        (site.here / "link").unlink(),
+        (site.here / "link").symlink_to("none"),
+    ),
+    "all gone there": lambda site: shutil.rmtree(site.there),
+    "a new upload here": lambda site: put(site.here, files__late="x"),
+    "an upload gone there": lambda site: (site.there / "files/css/a").unlink(),
+    "a newer upload here": lambda site: touch(site.here / "private/note"),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_what_rsync_would_change_is_a_difference(site: Site, name: str) -> None:
+    DIFFERENCES[name](site)
+    assert not site.is_alike()
+    assert site.push()
+    assert site.is_alike()
+
+
+def test_uploads_that_are_not_merged_are_not_looked_at(site: Site) -> None:
+    put(site.here, files__late="x")
+    assert site.is_alike(merged=False)
+    put(site.here, modules__late="x")
+    assert not site.is_alike(merged=False)
+
+
+def test_doubts_are_differences(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Wanted([str(site.here), str(site.here / "none")])
+    assert having(LocalHost(), [site.other.host], gone) == []
+    monkeypatch.setattr(sameness, "_MOST", 8)
+    assert not site.is_alike()
+    monkeypatch.undo()
+    site.other.machine.sshd.stop()
+    site.other.host.close()
+    assert not site.is_alike()
