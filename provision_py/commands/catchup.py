@@ -72,7 +72,7 @@ def _bring_site(session: Session, site: Site, member: Server) -> set[str]:
         credentials = SiteState.read(site).credentials(site)
     except ProvisionError as error:
         return _put_off(session, site, error)
-    farm.grant_members(session, site, credentials)
+    farm.grant_members(session, site, credentials, farm.grant_hosts(session, site))
     farm.push_site(session, site, code, new=True)
     SiteFiles(session, site, code, credentials).roll_out()
     for problem in memberpages.patiently(lambda: memberpages.look(session, site, member)).problems:

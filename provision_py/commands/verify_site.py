@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from provision_py.commands import absence, farm, packchecks
+from provision_py.commands.ahead import asked_ahead
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitecheck import SiteCheck
@@ -41,15 +42,17 @@ def verify_site(session: Session, site: Site) -> Outcome:
     farm.keep_names(session, site, code)
     files.write_settings()
     cache = session.package_cache(f"{site.platform.name}.sites")
-    answer = ask_drupal(session, site, code, credentials, (flush_caches(), site_packages(), cron_key()))
+    with asked_ahead(session, site, code) as ahead:
+        answer = ask_drupal(session, site, code, credentials, (flush_caches(), site_packages(), cron_key()))
     packages = packages_of(answer, site, code, cache)
     options = state.options | credential_options(credentials)
     options |= {"packages": site_option(packages), "installed": True}
     session.run(ApplyFiles(session.master.name, [drushrc_file(site, options)], description="Write drushrc.php"))
     files.make_client_link()
-    farm.grant_members(session, site, credentials)
+    if ahead is not None:
+        farm.grant_members(session, site, credentials, ahead.grants())
     check.ask_members(credentials)
-    farm.push_site(session, site, code)
+    farm.push_site(session, site, code, answers=None if ahead is None else ahead.files())
     check.finish(files.roll_out())
     session.save_package_cache(cache)
     session.log.success(f"{site.uri} is verified on Drupal {code.version}")

@@ -36,17 +36,32 @@ class Wanted:
     merged: bool = True
 
 
-def having(here: Host, others: Sequence[Host], wanted: Wanted) -> list[Host]:
-    """Those of the machines that have it as it is here."""
+@dataclass(frozen=True)
+class Answers:
+    """What machines said about a tree; ``names`` are the uploads that they were asked for, None: nobody was asked."""
+
+    names: bytes | None
+    said: Sequence[tuple[Host, str | None]] = ()
+
+
+def ask(here: Host, others: Sequence[Host], wanted: Wanted) -> Answers:
+    """Let the machines sum up what they have. That may be done ahead, while the tree changes here."""
     names = _uploaded(here, wanted) if wanted.merged else b""
     if names is None:
-        return []
+        return Answers(None)
     script = _script(wanted)
-    ours = _said(_ask(here, script, names))
-    if ours is None:
-        return []
     found, _ = fanout.each(others, lambda host: _said(_ask(host, script, names)))
-    return [host for host, said in found if said == ours]
+    return Answers(names, found)
+
+
+def having(here: Host, others: Sequence[Host], wanted: Wanted, ahead: Answers | None = None) -> list[Host]:
+    """Those of the machines that have it as it is here now; ``ahead`` is what they said before."""
+    names = _uploaded(here, wanted) if wanted.merged else b""
+    answers = ahead if ahead is not None and ahead.names == names else ask(here, others, wanted)
+    if answers.names is None:
+        return []
+    ours = _said(_ask(here, _script(wanted), answers.names))
+    return [host for host, said in answers.said if ours is not None and said == ours]
 
 
 def _uploaded(here: Host, wanted: Wanted) -> bytes | None:

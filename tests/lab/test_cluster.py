@@ -84,3 +84,11 @@ def test_the_hub_may_be_a_member_and_others_may_join(farm: Farm) -> None:
         assert ran.status == SUCCESS, ran.log
     farm.serves("growing.test", "hub", "web2")
     assert farm.grants(site) == {"hub.lab.test", "web2.lab.test"}
+
+
+def test_a_php_that_knows_no_database_without_its_configuration(farm: Farm) -> None:
+    body = 'test "$1" != -n || { echo "PHP Fatal error: no mysqli"; exit 255; }\nexec "$original" "$@"'
+    with farm.lab.faults.wrapped(farm.lab.web1, "/usr/bin/php", body):
+        ran = farm.verify(farm.one)
+    assert ran.status == SUCCESS, ran.log
+    assert farm.grants(farm.one) >= {"web1.lab.test", "web2.lab.test"}

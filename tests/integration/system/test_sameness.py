@@ -15,7 +15,7 @@ from provision_py.sandbox.base import Sandbox
 from provision_py.system import sameness, transfer
 from provision_py.system.local import LocalHost
 from provision_py.system.rsync import Tree, Uploads, uploads_of
-from provision_py.system.sameness import Wanted, having
+from provision_py.system.sameness import Wanted, ask, having
 from system.test_sync import Other, put, start_other
 
 
@@ -97,6 +97,21 @@ def test_what_rsync_would_change_is_a_difference(site: Site, name: str) -> None:
     assert not site.is_alike()
     assert site.push()
     assert site.is_alike()
+
+
+def test_answers_from_before_count_until_there_are_other_uploads(site: Site) -> None:
+    here, others = LocalHost(), [site.other.host]
+    wanted = Wanted([str(site.here)], uploads_of(site.tree))
+    ahead = ask(here, others, wanted)
+    assert having(here, others, wanted, ahead) == others
+    put(site.here, settings="longer")
+    assert having(here, others, wanted, ahead) == []
+    ahead = ask(here, others, wanted)
+    site.push()
+    assert having(here, others, wanted, ahead) == []
+    put(site.here, files__late="x")
+    site.push()
+    assert having(here, others, wanted, ahead) == others
 
 
 def test_uploads_that_are_not_merged_are_not_looked_at(site: Site) -> None:
