@@ -371,6 +371,8 @@ def test_a_clock_apart(lab: Lab) -> None:
         assert int(ssh(lab, "web1", "date +%s")) == pytest.approx(time.time() - 3600, abs=5)
         assert int(ssh(lab, "web1", "/bin/date -u +%s")) == pytest.approx(time.time() - 3600, abs=5)
         assert int(ssh(lab, "web2", "date +%s")) == pytest.approx(time.time(), abs=5)
+        assert float(ssh(lab, "web1", "php -r 'echo microtime(true);'")) == pytest.approx(time.time() - 3600, abs=5)
+        assert int(ssh(lab, "web1", "php -r 'echo time(), PHP_EOL;'")) == pytest.approx(time.time() - 3600, abs=5)
     assert int(ssh(lab, "web1", "date +%s")) == pytest.approx(time.time(), abs=5)
 
 

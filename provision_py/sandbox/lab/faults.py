@@ -226,9 +226,18 @@ exit 1"""
 
     @contextmanager
     def clock_apart(self, host: LabHost, seconds: int) -> Iterator[None]:
-        """``date`` of the host is so many seconds ahead (negative: behind); other programs know nothing of it."""
+        """``date`` of the host, and code that PHP gets there as an argument, are so many seconds ahead, or behind if
+        negative; other programs know nothing of it."""
         # An option of the caller's own comes later and wins; of formats, only the last argument counts.
-        with self.wrapped(host, "/usr/bin/date", f'exec "$original" --date="{int(seconds)} seconds" "$@"'):
+        date = f'exec "$original" --date="{int(seconds)} seconds" "$@"'
+        moved = f"(&{int(seconds):+d})"
+        script = f"s/microtime(true)/{moved}/g; s/\\btime()/{moved}/g"
+        php = f"""for word do shift
+word=$(printf %s. "$word" | sed {shlex.quote(script)})
+set -- "$@" "${{word%.}}"
+done
+exec "$original" "$@\""""
+        with self.wrapped(host, "/usr/bin/date", date), self.wrapped(host, "/usr/bin/php", php):
             yield
 
     @contextmanager
