@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 #: Short ones first.
-ALL = ("start", "reads", "platform_scan", "platform_verify", "memory", "queue", "site_tasks", "sync")
+ALL = ("start", "reads", "platform_scan", "platform_verify", "memory", "queue", "site_tasks", "sync", "cluster")
 
 
 def main(wanted: list[str]) -> int:
