@@ -7,29 +7,25 @@ milliseconds. :class:`ScanCache` keeps, per file and per folder, what was found 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import stat
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from provision_py.drupal.info import as_key
+from provision_py.errors import HostError
 from provision_py.php.values import PhpArray, PhpValue
+from provision_py.system.cachefile import read_cache, write_cache
+from provision_py.system.identity import FileIdentity
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 FORMAT = 1
 """Raise it when what is kept, or how it is computed, changes; older caches are then ignored."""
-
-SETTLED_NS = 1_000_000_000
-"""A file younger than this (nanoseconds) may change again without a visible change of its times; it is not kept."""
 
 MAX_DEPTH = 40
 SUFFIXES = (".info", ".info.yml", ".module", ".install", ".po")
@@ -158,15 +154,10 @@ class ScanCache:
     def open(cls, path: str) -> ScanCache:
         """The cache in the file ``path``; an empty one when it is missing, damaged, or could be somebody else's."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-                    return cls(path)
-                content = json.loads(file.read())
+            content = json.loads(read_cache(path) or b"{}")
             known = content["known"] if content["format"] == FORMAT else {}
             return cls(path, {kind: dict(entries) for kind, entries in known.items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls(path)
 
     def value(self, path: str, kind: str, read: Callable[[str], JsonValue], status: os.stat_result) -> JsonValue:
@@ -181,7 +172,7 @@ class ScanCache:
         self.misses += 1
         started = self.now_ns()
         value = read(path)
-        if started - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS:
+        if FileIdentity(*identity).settled(started):
             self._used[kind][path] = [identity, value]
         return value
 
@@ -192,19 +183,11 @@ class ScanCache:
         """
         if self.path is None or (not self.misses and self._count(self._used) == self._count(self.known)):
             return None
-        temporary = f"{self.path}.{os.getpid()}.{threading.get_ident()}.tmp"
+        content = json.dumps({"format": FORMAT, "known": self._used}, separators=(",", ":"))
         try:
-            Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(json.dumps({"format": FORMAT, "known": self._used}, separators=(",", ":")))
-            os.replace(temporary, self.path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            return f"The cache {self.path} cannot be written: {error.strerror}"
+            write_cache(self.path, [content.encode("ascii")])
+        except HostError as error:
+            return error.what
         self.known = self._used
         self._used = defaultdict(dict)
         self.hits = self.misses = 0

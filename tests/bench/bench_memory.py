@@ -16,7 +16,7 @@ from bench_platform_scan import make
 from measure import Table
 from stage import Stage, code_bases, stage
 
-from provision_py.drupal.scan import SETTLED_NS
+from provision_py.system.identity import SETTLED_NS
 
 BOUND = 80.0  # megabytes
 

@@ -18,7 +18,8 @@ from measure import Table, ms
 
 from provision_py.drupal.codebase import detect
 from provision_py.drupal.platform_packages import platform_packages
-from provision_py.drupal.scan import SETTLED_NS, ScanCache
+from provision_py.drupal.scan import ScanCache
+from provision_py.system.identity import SETTLED_NS
 
 LIMIT = 0.3
 """Seconds that a scan with a cache may take per 2,000 info files."""

@@ -15,7 +15,7 @@ from bench_platform_scan import LIMIT, make
 from measure import Table, alternate, ms, seconds
 from stage import Stage, stage
 
-from provision_py.drupal.scan import SETTLED_NS
+from provision_py.system.identity import SETTLED_NS
 
 
 def measure(stage: Stage, table: Table, major: int, files: int, rounds: int) -> None:
