@@ -38,28 +38,33 @@ _TEXTS = ("short_name", "name", "filename", "version", "description", "old_short
 
 def sync_platform_packages(
     db: Database, nid: int, packages: PlatformPackages, *, now: int, acting_uid: int = 1
-) -> None:
-    """Store what a platform has, and for each of its profiles what sites of that profile have."""
+) -> bool:
+    """Store what a platform has, and for each of its profiles what sites of that profile have.
+
+    Whether anything was written: False when all rows were right.
+    """
     writer = _Writer(db, now, acting_uid)
     base = writer.storable(packages.base)
     everywhere = writer.storable(packages.sites_all)
     inside = {profile: writer.storable(group) for profile, group in packages.profiles.items()}
     nids = writer.package_nids([*base, *everywhere, *(package for group in inside.values() for package in group)])
 
-    _separate(db, nid)
-    _separate_profiles(db, nid)
-    former_profiles = _profile_iids(db, nid)
-    writer.instances({nid: merge_groups(base, everywhere)}, nids, platform=nid)
-    _remove_lists(db, former_profiles - _profile_iids(db, nid))
-    _separate_profiles(db, nid)
-
-    iids = {int(row["package_id"]): int(row["iid"]) for row in db.rows(sql.INSTANCES, {"rids": (nid,)})}
+    wrote = _separate(db, nid)
+    former, moved = _separated_profiles(db, nid)
+    iids = writer.instances({nid: merge_groups(base, everywhere)}, nids, platform=nid).get(nid, {})
+    wrote |= moved
+    if writer.wrote or wrote:
+        wrote |= _remove_lists(db, former - profile_iids(db, nid))
+        _profiles, moved = _separated_profiles(db, nid)
+        if moved:
+            iids = {int(row["package_id"]): int(row["iid"]) for row in db.rows(sql.INSTANCES, {"rids": (nid,)})}
     lists = {}
     for profile, group in inside.items():
         iid = iids.get(nids.get(("profile", profile.lower()), 0))
         if iid is not None:
             lists[iid] = merge_groups(base, group, everywhere)
     writer.instances(lists, nids, platform=nid)
+    return writer.wrote or wrote
 
 
 def sync_site_packages(
@@ -76,8 +81,8 @@ def sync_site_packages(
 def remove_packages(db: Database, nid: int) -> None:
     """Forget the packages of a platform or site: its own list and those of its profiles."""
     _separate(db, nid)
-    _separate_profiles(db, nid)
-    _remove_lists(db, _profile_iids(db, nid) | {nid})
+    profiles, _moved = _separated_profiles(db, nid)
+    _remove_lists(db, profiles | {nid})
 
 
 class _Writer:
@@ -87,6 +92,7 @@ class _Writer:
         self.db = db
         self.now = now
         self.acting_uid = acting_uid
+        self.wrote = False
         self._three_bytes = not db.charset_of("hosting_package").startswith("utf8mb4")
 
     def storable(self, packages: Iterable[Package]) -> tuple[Package, ...]:
@@ -111,6 +117,7 @@ class _Writer:
         if plan:
             stored = self._stored_packages(sql.PACKAGES_FOR_UPDATE)
             plan = plan_packages(stored, packages)
+            self.wrote |= bool(plan)
         nids: dict[PackageKey, int] = {}
         for node in stored:
             nids.setdefault(node.key, node.nid)
@@ -175,13 +182,18 @@ class _Writer:
             added += [{"rid": rid, **asdict(instance)} for instance in plan.added]
             changed += [{"rid": rid, "iid": row.iid, **asdict(row.instance)} for row in plan.changed]
             removed += plan.removed
+        self.wrote |= bool(added or changed or removed)
         if removed:
             self.db.execute(sql.REMOVE_INSTANCES, {"iids": tuple(removed)})
         self.db.insert_many(sql.CHANGE_INSTANCES, changed)
         self.db.insert_many(sql.ADD_INSTANCES, added)
         if added:
             stored = self._stored_instances(lists)
-        iids = {rid: {row.instance.package_id: row.iid for row in reversed(stored[rid])} for rid in lists}
+        gone = set(removed)
+        iids = {
+            rid: {row.instance.package_id: row.iid for row in reversed(stored[rid]) if row.iid not in gone}
+            for rid in lists
+        }
         self._languages(lists, nids, iids, removed)
         return iids
 
@@ -212,12 +224,14 @@ class _Writer:
         for row in self.db.rows(sql.LANGUAGES, {"iids": concerned}):
             stored[int(row["iid"])].append(row["language"])
         plan = plan_languages(stored, wanted, removed)
+        self.wrote |= bool(plan.cleared or plan.added)
         if plan.cleared:
             self.db.execute(sql.REMOVE_LANGUAGES, {"iids": plan.cleared})
         self.db.insert_many(sql.ADD_LANGUAGES, [{"iid": iid, "language": language} for iid, language in plan.added])
 
 
-def _profile_iids(db: Database, platform: int) -> set[int]:
+def profile_iids(db: Database, platform: int) -> set[int]:
+    """The iids of a platform's profiles, under which their package lists are kept."""
     return {int(row["iid"]) for row in db.rows(sql.PROFILE_INSTANCES, {"rid": platform})}
 
 
@@ -227,28 +241,33 @@ def _nodes_with_packages(db: Database, numbers: Iterable[int]) -> set[int]:
     return {int(row["nid"]) for row in db.rows(sql.NODES_WITH_PACKAGES, {"nids": nids})} if nids else set()
 
 
-def _remove_lists(db: Database, rids: set[int]) -> None:
-    """Remove package lists and their languages."""
+def _remove_lists(db: Database, rids: set[int]) -> bool:
+    """Remove package lists and their languages; whether there was anything."""
     iids = tuple(int(row["iid"]) for row in db.rows(sql.INSTANCES, {"rids": tuple(rids)})) if rids else ()
     if iids:
         db.execute(sql.REMOVE_LANGUAGES, {"iids": iids})
         db.execute(sql.REMOVE_INSTANCES, {"iids": iids})
+    return bool(iids)
 
 
-def _separate_profiles(db: Database, platform: int) -> None:
-    for iid in sorted(_nodes_with_packages(db, _profile_iids(db, platform))):
+def _separated_profiles(db: Database, platform: int) -> tuple[set[int], bool]:
+    """The iids of a platform's profiles, none the number of a node any more, and whether one had to change."""
+    iids = profile_iids(db, platform)
+    meeting = sorted(_nodes_with_packages(db, iids))
+    for iid in meeting:
         _separate(db, iid)
+    return (profile_iids(db, platform), True) if meeting else (iids, False)
 
 
-def _separate(db: Database, nid: int) -> None:
-    """When a profile's instance has the number of this platform's or site's node, give it another one.
+def _separate(db: Database, nid: int) -> bool:
+    """When a profile's instance has the number of this platform's or site's node, give it another one; if it had.
 
     Its package list goes with it as far as it can be told from that of the node; the next verify of the profile's
     platform completes it, and the sync of the node takes out of its list what is not its own.
     """
     home = db.value(sql.PROFILE_INSTANCE_AT, {"iid": nid})
     if home is None:
-        return
+        return False
     new = db.insert(sql.COPY_INSTANCE, {"iid": nid})
     while _nodes_with_packages(db, [new]):
         taken, new = new, db.insert(sql.COPY_INSTANCE, {"iid": nid})
@@ -256,3 +275,4 @@ def _separate(db: Database, nid: int) -> None:
     db.execute(sql.COPY_PACKAGE_LIST, {"new": new, "iid": nid, "platform": home})
     db.execute(sql.REMOVE_INSTANCE, {"iid": nid})
     db.execute(sql.MOVE_LANGUAGES, {"new": new, "iid": nid})
+    return True
