@@ -117,9 +117,9 @@ class Extensions:
                 yield self.package(THEME, name.removesuffix(".info"), path, self.info_7(path))
 
     def _profiles_7(self, parent: str) -> Iterator[tuple[Package, str]]:
-        for name in _folders_in(parent):
+        for name in self.cache.questions.folders(parent):
             folder, path = f"{parent}/{name}", f"{parent}/{name}/{name}.info"
-            if not os.path.isfile(path):
+            if not self.cache.questions.is_file(path):
                 continue
             info = self.info_7(path, defaults=True)
             info["languages"] = php_list(self._languages(folder))
@@ -215,7 +215,7 @@ class Extensions:
             return [{str(key): to_json(value) for key, value in parsed.info.items()}, parsed.complaint]
 
         try:
-            value = self.cache.value(path, kind, read, os.stat(path))
+            value = self.cache.value(path, kind, read, self.cache.questions.stat(path))
         except OSError:
             return {}
         info, complaint = value if isinstance(value, list) and len(value) == 2 else ({}, "")
@@ -225,14 +225,6 @@ class Extensions:
 
     def _unreadable(self, error: OSError) -> None:
         self.warnings.append(f"{error.filename}: it cannot be read ({error.strerror})")
-
-
-def _folders_in(parent: str) -> list[str]:
-    try:
-        with os.scandir(parent) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    except OSError:
-        return []
 
 
 def _text(value: PhpValue) -> str:

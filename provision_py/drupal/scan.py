@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from provision_py.drupal.info import as_key
+from provision_py.drupal.questions import Questions
 from provision_py.errors import HostError
 from provision_py.php.values import PhpArray, PhpValue
 from provision_py.system.cachefile import read_cache, write_cache
@@ -54,7 +55,7 @@ def walk(
     are followed, each target once, and never to a folder above itself. A ``config`` folder is skipped with
     ``skip`` unless it lies directly in ``modules`` (Drupal 8's own rule: there it is the module of that name).
     """
-    level, seen = [root], {os.path.realpath(root)}
+    level, seen = [root], {cache.questions.real(root)}
     skipped = skip | ALWAYS_SKIPPED
     for _depth in range(MAX_DEPTH):
         below: list[str] = []
@@ -68,7 +69,7 @@ def walk(
                     on_error(error)
                 continue
             if links:
-                files, folders = _with_links(path, files, folders, links, seen)
+                files, folders = _with_links(path, files, folders, links, seen, cache.questions)
             if files:
                 yield Folder(path, files)
             for name in folders:
@@ -85,10 +86,11 @@ def _listing(path: str, cache: ScanCache) -> tuple[list[str], list[str], list[st
     A folder's times change whenever a name in it comes, goes or is replaced; what a symlink points to can change
     without, so that is looked up anew each time.
     """
-    value = cache.value(path, "folder", _read_folder, os.stat(path))
+    value = cache.value(path, "folder", _read_folder, cache.questions.stat(path))
     if not value:
         return [], [], []
     if not isinstance(value, list) or len(value) != 3:
+        cache.questions.sound = False
         return _listing(path, ScanCache())
     return value[0], value[1], value[2]  # type: ignore[return-value]
 
@@ -111,23 +113,23 @@ def _read_folder(path: str) -> JsonValue:
 
 
 def _with_links(
-    path: str, files: list[str], folders: list[str], links: list[str], seen: set[str]
+    path: str, files: list[str], folders: list[str], links: list[str], seen: set[str], ask: Questions
 ) -> tuple[list[str], list[str]]:
     """Files and folders of one folder with those added that its symlinks lead to."""
     for name in links:
         target = f"{path}/{name}"
-        if os.path.isdir(target):
-            if _follow(target, seen):
+        if ask.is_folder(target):
+            if _follow(target, seen, ask):
                 folders = [*folders, name]
-        elif name.endswith(SUFFIXES) and os.path.isfile(target):
+        elif name.endswith(SUFFIXES) and ask.is_file(target):
             files = [*files, name]
     return sorted(files), sorted(folders)
 
 
-def _follow(path: str, seen: set[str]) -> bool:
+def _follow(path: str, seen: set[str], ask: Questions) -> bool:
     """Whether to enter a symlinked folder: not one above it, not a target that was entered already."""
-    target = os.path.realpath(path)
-    above = os.path.realpath(os.path.dirname(path))
+    target = ask.real(path)
+    above = ask.real(os.path.dirname(path))
     if target in seen or above == target or above.startswith(target.rstrip("/") + "/"):
         return False
     seen.add(target)
@@ -148,6 +150,7 @@ class ScanCache:
     now_ns: Callable[[], int] = time.time_ns
     hits: int = 0
     misses: int = 0
+    questions: Questions = field(default_factory=Questions)
     _used: defaultdict[str, dict[str, list[Any]]] = field(default_factory=lambda: defaultdict(dict))
 
     @classmethod
@@ -167,14 +170,37 @@ class ScanCache:
         entry = known.get(path) if known else None
         if isinstance(entry, list) and len(entry) == 2 and entry[0] == identity:
             self.hits += 1
-            self._used[kind][path] = entry
+            self._keep(kind, path, entry)
             return entry[1]  # type: ignore[no-any-return]
         self.misses += 1
         started = self.now_ns()
-        value = read(path)
-        if FileIdentity(*identity).settled(started):
-            self._used[kind][path] = [identity, value]
+        kept = False
+        try:
+            value = read(path)
+            kept = FileIdentity(*identity).settled(started)
+        finally:
+            self.questions.sound &= kept
+        if kept:
+            self._keep(kind, path, [identity, value])
         return value
+
+    def _keep(self, kind: str, path: str, entry: list[Any]) -> None:
+        former = self._used[kind].setdefault(path, entry)
+        if former is not entry:
+            self.questions.sound &= former[0] == entry[0]
+            self._used[kind][path] = entry
+
+    def identities(self) -> dict[str, list[int]] | None:
+        """Paths of the files and folders that were asked for since :meth:`open`, with their identities.
+
+        None when one of them changed meanwhile.
+        """
+        found: dict[str, list[int]] = {}
+        for entries in self._used.values():
+            for path, (identity, _value) in entries.items():
+                if found.setdefault(path, identity) != identity:
+                    return None
+        return found
 
     def save(self) -> str | None:
         """Write what was used since :meth:`open`, private to us; what was not used is forgotten.

@@ -75,10 +75,11 @@ def included_files(source: str, module: str) -> list[str]:
 
 def _numbers_in(path: str, module: str, cache: ScanCache) -> Mapping[str, JsonValue] | None:
     try:
-        status = os.stat(path)
+        status = cache.questions.stat(path)
     except OSError:
         return None
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+        cache.questions.sound = False  # its identity is kept nowhere
         return None
 
     def read(path: str) -> JsonValue:
