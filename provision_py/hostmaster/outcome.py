@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from provision_py.drupal.found_packages import FoundPackages
 from provision_py.drupal.model import PlatformPackages, SitePackages
 
 
@@ -32,7 +33,7 @@ class Outcome:
     the path of a backup that the command made and ``backup_size`` its size in bytes.
     """
 
-    platform_packages: PlatformPackages | None = None
+    platform_packages: PlatformPackages | FoundPackages | None = None
     site_packages: SitePackages | None = None
     sites: tuple[str, ...] = ()
     db_name: str | None = None

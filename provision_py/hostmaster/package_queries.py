@@ -92,3 +92,33 @@ FROM {hosting_package_instance} WHERE rid = %(iid)s AND platform = %(platform)s
 """
 REMOVE_INSTANCE: Final = "DELETE FROM {hosting_package_instance} WHERE iid = %(iid)s"
 MOVE_LANGUAGES: Final = "UPDATE {hosting_package_languages} SET iid = %(new)s WHERE iid = %(iid)s"
+
+# One number for many rows, made by the server: any difference in any column makes it another one. What the server
+# cannot compute (a text larger than its packets, a digest that it does not offer) becomes random: it equals nothing.
+_DIGEST: Final = (
+    "CONCAT(COUNT(*), ':', COALESCE(BIT_XOR(COALESCE(CAST(CONV(LEFT(MD5({row}), 16), 16, 10) AS UNSIGNED),"
+    " CAST(FLOOR(RAND() * 9007199254740992) AS UNSIGNED))), 0))"
+)
+_INSTANCES_DIGEST: Final = _DIGEST.format(
+    row="CONCAT(i.iid, '|', i.rid, '|', i.package_id, '|', i.schema_version, '|', i.version_code, '|', i.status, '|',"
+    " i.platform, '|', QUOTE(i.version), QUOTE(i.filename))"
+)
+_PACKAGES_DIGEST: Final = _DIGEST.format(
+    row="CONCAT(p.nid, '|', p.vid, '|', n.vid, '|', QUOTE(p.package_type), QUOTE(p.short_name),"
+    " QUOTE(p.old_short_name), QUOTE(p.description), QUOTE(n.title))"
+)
+_LANGUAGES_DIGEST: Final = _DIGEST.format(row="CONCAT(l.iid, QUOTE(l.language))")
+# All rows that decide what a sync of a platform writes: its lists (rids), the packages that there were (up to a vid:
+# of two with one name the earlier counts), languages, nodes with the number of a profile, a profile with ours.
+DIGEST: Final = f"""
+SELECT CONCAT_WS(' ',
+  (SELECT {_INSTANCES_DIGEST} FROM {{hosting_package_instance}} i WHERE i.rid IN %(rids)s),
+  (SELECT {_PACKAGES_DIGEST} FROM {{hosting_package}} p JOIN {{node}} n ON n.nid = p.nid WHERE p.vid <= %(upto)s),
+  (SELECT STRAIGHT_JOIN {_LANGUAGES_DIGEST} FROM {{hosting_package_languages}} l
+    JOIN {{hosting_package_instance}} i ON i.iid = l.iid WHERE i.rid IN %(rids)s),
+  (SELECT COUNT(*) FROM {{node}} WHERE nid IN %(rids)s AND nid <> %(nid)s AND type IN ('platform', 'site')),
+  (SELECT COUNT(*) FROM {{hosting_package_instance}} i JOIN {{hosting_package}} p ON p.nid = i.package_id
+    WHERE i.iid = %(nid)s AND p.package_type = 'profile')
+)
+"""  # noqa: S608 (put together from constants)
+LAST_PACKAGE: Final = "SELECT MAX(vid) FROM {hosting_package}"

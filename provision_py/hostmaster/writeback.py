@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from provision_py.drupal.found_packages import FoundPackages
+from provision_py.drupal.model import PlatformPackages
 from provision_py.errors import TaskError
 from provision_py.hostmaster import writeback_queries as sql
 from provision_py.hostmaster.access import rewrite_access
@@ -33,7 +35,8 @@ from provision_py.hostmaster.nodes import (
     touch_node,
 )
 from provision_py.hostmaster.outcome import Outcome
-from provision_py.hostmaster.package_sync import remove_packages, sync_platform_packages, sync_site_packages
+from provision_py.hostmaster.package_mark import sync_found_packages
+from provision_py.hostmaster.package_sync import remove_packages, sync_site_packages
 from provision_py.hostmaster.site_aliases import AutomaticNames, automatic_names, load_alias_settings
 from provision_py.hostmaster.site_import import FoundSites, add_found_sites, place_imported_site, select_sites
 from provision_py.hostmaster.sites import SiteChange, add_backup, save_site
@@ -189,9 +192,10 @@ def _platform_verified(run: _Run) -> None:
     run.db.execute(sql.CHANGE_PLATFORM, {"nid": run.node.nid, "status": status, "verified": run.now})
     run.save_node()
     packages = run.outcome.platform_packages
-    if packages is not None:
-        sync_platform_packages(run.db, run.node.nid, packages, now=run.now)
-    base = packages.base if packages is not None else ()
+    found = FoundPackages.of(packages) if isinstance(packages, PlatformPackages) else packages
+    if found is not None:
+        sync_found_packages(run.db, run.node.nid, found, now=run.now)
+    base = found.load().base if found is not None and run.found.new else ()
     names = {name: run.names[name] for name in run.found.new}
     run.lines.extend(add_found_sites(run.db, run.node.nid, names, base, run.features, now=run.now))
     run.lines.extend(
