@@ -79,12 +79,19 @@ class Session:
         value = self.options.get(name)
         return "" if value is None or isinstance(value, (dict, bool)) else str(value)
 
+    def cache_file(self, name: str) -> str:
+        """Path of a cache; everything there may be removed at any time."""
+        return str(self.state / "cache" / name)
+
     def package_cache(self, name: str) -> ScanCache:
         """What is remembered of the info files of a code base."""
-        return ScanCache.open(str(self.state / "cache" / f"{name}.json"))
+        return ScanCache.open(self.cache_file(f"{name}.json"))
 
     def save_package_cache(self, cache: ScanCache) -> None:
-        problem = cache.save()
+        self.tell_forgotten(cache.save())
+
+    def tell_forgotten(self, problem: str | None) -> None:
+        """Say why the info files of a code base cannot be remembered; None: they are."""
         if problem:
             self.log.notice(f"The next verify reads all info files again, they could not be remembered: {problem}")
 

@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provision_py.commands import absence, farm, packchecks
+from provision_py.commands.platformdrushrc import PlatformDrushrc
 from provision_py.commands.session import Session
 from provision_py.commands.treesteps import BuildTree
 from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Platform
 from provision_py.drupal import composer
 from provision_py.drupal.codebase import check_sites_folder, detect
+from provision_py.drupal.found_packages import FoundPackages, find_packages
 from provision_py.drupal.layout import platform_directories
 from provision_py.drupal.makefile import make_platform
-from provision_py.drupal.model import CodeBase, PlatformPackages
-from provision_py.drupal.package_options import platform_options
-from provision_py.drupal.platform_packages import platform_packages, sites
+from provision_py.drupal.model import CodeBase
+from provision_py.drupal.platform_packages import sites
 from provision_py.hostmaster.outcome import Outcome
-from provision_py.php.render import render_platform_drushrc
 from provision_py.services.base import HttpService
-from provision_py.steps.files import ApplyFiles, EnsureDirectories
+from provision_py.steps.files import EnsureDirectories
 from provision_py.system.configfile import ConfigFile
-
-_DRUSHRC_MODE = 0o444
 
 
 @dataclass(frozen=True)
@@ -49,30 +47,22 @@ def verify_platform(session: Session, platform: Platform, *, working_copy: bool 
     session.log.info(f"Drupal {code.version} in {code.docroot}")
     packages = _packages(session, platform, code)
     found = sites(code)
-    drushrc = render_platform_drushrc(platform_options(packages, found))
-    hub = session.master.name
-    session.run(
-        EnsureDirectories(hub, platform_directories(code), description="Make the folders of the platform"),
-        ApplyFiles(
-            hub,
-            [ConfigFile(f"{code.docroot}/sites/all/drush/drushrc.php", drushrc, _DRUSHRC_MODE)],
-            description="Write what drush knows of the platform",
-        ),
-    )
+    folders = platform_directories(code)
+    session.run(EnsureDirectories(session.master.name, folders, description="Make the folders of the platform"))
+    drushrc = PlatformDrushrc(session, platform.name, code, packages, found)
+    session.run(*drushrc.steps())
+    drushrc.remember()
     farm.push_platform(session, platform, code)
     roll_out_platform(session, PlatformCode(platform, code))
-    count = len({(package.kind, package.short_name) for package in packages.base})
-    session.log.success(f"@{platform.name} is verified: {count} packages, {len(found)} sites")
+    session.log.success(f"@{platform.name} is verified: {packages.count} packages, {len(found)} sites")
     return Outcome(platform_packages=packages, sites=found)
 
 
-def _packages(session: Session, platform: Platform, code: CodeBase) -> PlatformPackages:
-    """What the code base has. What was read of it is let go here: it takes as much memory as all that follows."""
-    cache = session.package_cache(f"{platform.name}.packages")
-    packages, warnings = platform_packages(code, cache=cache)
-    for warning in warnings:
+def _packages(session: Session, platform: Platform, code: CodeBase) -> FoundPackages:
+    packages, problem = find_packages(code, session.cache_file(f"{platform.name}.packages"))
+    for warning in packages.warnings:
         session.log.notice(warning)
-    session.save_package_cache(cache)
+    session.tell_forgotten(problem)
     return packages
 
 
