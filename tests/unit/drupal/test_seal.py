@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import trees
 from provision_py.drupal import found_packages, seal
 from provision_py.drupal.codebase import detect
 from provision_py.drupal.found_packages import FoundPackages, find_packages
+from provision_py.drupal.model import CodeBase, PlatformPackages
 from provision_py.drupal.platform_packages import platform_packages
+from provision_py.drupal.scan import ScanCache
 from provision_py.drupal.seal import follows
 from provision_py.system import identity
 
@@ -54,9 +57,9 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The docroots that were scanned, one entry a scan."""
     seen: list[str] = []
 
-    def scan(code, **options):  # type: ignore[no-untyped-def]
+    def scan(code: CodeBase, *, cache: ScanCache) -> tuple[PlatformPackages, list[str]]:
         seen.append(code.docroot)
-        return platform_packages(code, **options)
+        return platform_packages(code, cache=cache)
 
     monkeypatch.setattr(found_packages, "platform_packages", scan)
     return seen
@@ -201,7 +204,7 @@ def test_folder_that_cannot_be_listed_is_asked_for_each_time(
     trees.write(top, trees.below("sites/all/modules", trees.module(major, "shy")))
     listed = os.scandir
 
-    def refused(path):  # type: ignore[no-untyped-def]
+    def refused(path: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
         if str(path).endswith("/shy"):
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
