@@ -63,7 +63,7 @@ def run(session: Session, db: Database | None, context: str | None, options: Map
         session.log.info("Nothing is owed" + (" there" if context or chosen.servers else ""))
         return 0
     if chosen.journal or chosen.servers:
-        _confirm(_to_give_up(found, chosen), confirmed=bool(options.get("yes")))
+        _confirm(_to_give_up(found, chosen, session.master.name), confirmed=bool(options.get("yes")))
     with deferring_signals():
         done = recover(
             session.state / "journal",
@@ -111,9 +111,8 @@ def owed(session: Session, db: Database | None) -> list[JournalState]:
 def _undo(session: Session, chosen: Chosen) -> Undo:
     def give_up(journal: Journal, world: World) -> bool:
         state = _state_of(session, journal)
-        servers = {server for step in state.begun for server in servers_named(step.record)}
-        left = left_on(_last_first(journal), servers or {session.master.name})
-        file = givenup.keep(session.state, state, left)
+        left = _whole(_last_first(journal), session.master.name)
+        file = givenup.keep(session.state, state, [*givenup.kept(session.state, state), *left])
         givenup.put_away(session.state, state, journal.path)
         _tell_left(session, state, left, str(file))
         return True
@@ -121,12 +120,13 @@ def _undo(session: Session, chosen: Chosen) -> Undo:
     def undo_without(journal: Journal, world: World) -> bool:
         state = _state_of(session, journal)
         steps = _last_first(journal)
+        former = givenup.kept(session.state, state)
         # On record before anything is undone: a step that has been passed over is in no journal any more.
-        file = givenup.keep(session.state, state, left_on(steps, chosen.servers))
+        file = givenup.keep(session.state, state, [*former, *left_on(steps, chosen.servers)])
         done = undo_all(journal, WithoutServers(world, chosen.servers))
         left = left_on(steps[: len(steps) - len(journal.begun)], chosen.servers)
-        if left:
-            givenup.keep(session.state, state, left)
+        if left or former:
+            givenup.keep(session.state, state, [*former, *left])
             _tell_left(session, state, left, str(file))
         else:
             givenup.forget(session.state, state)
@@ -180,12 +180,21 @@ def _confirm(what: str, *, confirmed: bool) -> None:
         raise UsageError("Not confirmed, and nothing was done")
 
 
-def _to_give_up(found: Sequence[JournalState], chosen: Chosen) -> str:
+def _whole(steps: Sequence[Begun], hub: str) -> list[Left]:
+    """What is left where nothing is undone; on the hub, where a step names no server."""
+    return [
+        left
+        for step in steps
+        for left in left_on([step], servers_named(step.record)) or [Left(hub, step.description, ())]
+    ]
+
+
+def _to_give_up(found: Sequence[JournalState], chosen: Chosen, hub: str) -> str:
     lines = []
     for state in found:
         steps = list(reversed(state.begun))
-        servers = chosen.servers or {server for step in steps for server in servers_named(step.record)}
-        lines += [f"{_name(state)}: will be left on {left}" for left in left_on(steps, servers)]
+        left = left_on(steps, chosen.servers) if chosen.servers else _whole(steps, hub)
+        lines += [f"{_name(state)}: will be left on {one}" for one in left]
     return "\n".join(lines)
 
 

@@ -27,9 +27,18 @@ from provision_py.system.local import LocalHost
 FOLDER = "given-up"
 
 
+def kept(state_folder: Path, journal: JournalState) -> list[Left]:
+    """What was given up of the same journal before; nothing where that cannot be read."""
+    try:
+        record = json.loads(_file(state_folder, journal).read_text(encoding="utf-8", errors="surrogateescape"))
+        return [Left(one["server"], one["step"], tuple(one["things"])) for one in record["left"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def keep(state_folder: Path, journal: JournalState, left: Sequence[Left]) -> Path:
-    """Write what is left; the file. Raises HostError."""
-    path = state_folder / FOLDER / journal.id / "given-up.json"
+    """Write what is left, in place of what was written before; the file. Raises HostError."""
+    path = _file(state_folder, journal)
     record = {
         "journal": journal.id,
         "command": journal.command,
@@ -45,6 +54,10 @@ def keep(state_folder: Path, journal: JournalState, left: Sequence[Left]) -> Pat
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     host.write(str(path), text.encode("utf-8", "surrogateescape"), mode=0o600)
     return path
+
+
+def _file(state_folder: Path, journal: JournalState) -> Path:
+    return state_folder / FOLDER / journal.id / "given-up.json"
 
 
 def forget(state_folder: Path, journal: JournalState) -> None:

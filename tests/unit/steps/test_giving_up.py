@@ -154,6 +154,7 @@ def test_what_is_given_up_is_kept_where_only_we_can_read_it(tmp_path: Path) -> N
     told = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
     assert told["left"] == [{"server": "w2", "step": "Write w2 alone", "things": ["/a", "/ü\udcff"]}]
     assert (told["journal"], told["command"], told["context"], told["task"]) == (path.name, "verify", "site", None)
+    assert givenup.kept(tmp_path / "state", state) == [Left("w2", "Write w2 alone", ("/a", "/ü\udcff"))]
     givenup.put_away(tmp_path / "state", state, path)
     shutil.rmtree(path)
     kept = {one.name for one in file.parent.iterdir()}
@@ -161,6 +162,7 @@ def test_what_is_given_up_is_kept_where_only_we_can_read_it(tmp_path: Path) -> N
     assert any((file.parent / "vault").iterdir()), "former contents of files can still be looked at"
     givenup.forget(tmp_path / "state", state)
     assert not file.parent.exists()
+    assert givenup.kept(tmp_path / "state", state) == []
 
 
 def test_undoing_goes_on_where_the_failure_cannot_be_kept(tmp_path: Path) -> None:
