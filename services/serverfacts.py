@@ -12,6 +12,11 @@ from provision_py.services.preparation import Preparation
 _NO_SHELLS = ("nologin", "false", "sync")
 
 
+_VITAL = frozenset({
+    "package:rsync", "package:php-cli", "package:sudo", "user", "web_group", "groups", "root", "root_owner",
+})  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder's owner, group and permission bits."""
@@ -101,6 +106,13 @@ def missing_pieces(wanted: Preparation, facts: Facts) -> list[Finding]:
     if facts.has_key is False and facts.asked_by != wanted.user:
         found.append(Finding("key", f"No key of the hub lets it in as {wanted.user}", hint))
     return found
+
+
+def is_vital(finding: Finding) -> bool:
+    """Whether a verify or an install fails without the piece. What else is missing may be there in another way, such
+    as the web server's include in a file of its own, or is needed by some sites only.
+    """
+    return finding.piece in _VITAL or finding.piece.startswith("sudo:")
 
 
 def _account_findings(wanted: Preparation, facts: Facts, hint: str) -> Sequence[Finding]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from provision_py.commands import absence, catchup, farm, memberfacts, packchecks
 from provision_py.commands.lb_config import platforms_of
+from provision_py.commands.preparedness import check_prepared
 from provision_py.commands.session import Session
 from provision_py.commands.webrollout import roll_out
 from provision_py.contexts.model import Server
@@ -102,6 +103,7 @@ def verify_web_service(session: Session, server: Server) -> None:
     """
     _check_group(session, server)
     absence.check_reachable(session, server)
+    check_prepared(session, farm.remote(session, session.http(server).config_servers()))
     if server.service_types["http"] == HttpPack.type:
         roots = [str(session.store.record(name).get("root") or "") for name in platforms_of(session, server)]
         packchecks.check_pack_server(session, server, [root for root in roots if root])

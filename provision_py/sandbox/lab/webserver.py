@@ -82,6 +82,7 @@ def _write_apache(disk: Disk, host: HostSpec) -> None:
         disk.make_empty(f"/etc/apache2/{folder}")
     names = [f"mpm_{'event' if host.uses_fpm else 'prefork'}", *MODULES]
     names += ["proxy", "proxy_fcgi"] if host.uses_fpm else [f"php{php_version()}"]
+    names += ["headers"] if host.prepared else []
     for name in names:
         for suffix in ("load", "conf"):
             file = f"/etc/apache2/mods-available/{name}.{suffix}"

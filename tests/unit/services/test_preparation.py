@@ -27,7 +27,7 @@ from provision_py.services.preparation import (
     sudoers_command,
     sudoers_word,
 )
-from provision_py.services.serverfacts import Facts, Folder, missing_pieces, parse
+from provision_py.services.serverfacts import Facts, Finding, Folder, is_vital, missing_pieces, parse
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ1 aegir@hub it's me"
 APACHE = "sudo /usr/sbin/apache2ctl graceful"
@@ -179,6 +179,14 @@ def test_each_missing_piece(change: dict[str, object], pieces: list[str]) -> Non
     found = missing_pieces(wanted(), replace(FACTS, **change))  # type: ignore[arg-type]
     assert [one.piece for one in found] == pieces
     assert all(one.what and one.hint for one in found)
+
+
+def test_pieces_without_which_verify_fails() -> None:
+    vital = ("package:rsync", "package:php-cli", "package:sudo", "user", "web_group", "groups", "root", "root_owner")
+    others = ("package:php-gd", "package:nginx", "module:headers", "include", "key", "shell", "root_mode")
+    assert [piece for piece in (*vital, "sudo:0", "sudo:1", *others) if is_vital(Finding(piece, ""))] == [
+        *vital, "sudo:0", "sudo:1",
+    ]  # fmt: skip
 
 
 def test_facts() -> None:
