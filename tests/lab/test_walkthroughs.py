@@ -99,15 +99,16 @@ def test_pack(walk: Farm) -> None:
     move(farm, NGINX1, "nginx1")
     done(farm, farm.queued(NGINX1, "verify"))
     choose(farm, PACK, hub="master", nginx1="slave")
-    done(farm, farm.queue(PACK))
-    # A platform is refused before the slave sees the code, and nothing is changed.
-    ran = farm.verify(PACK_PLATFORM)
-    assert ran.status == ERROR
-    mentions(ran.log, "PROVISION_SLAVE_WITHOUT_CODE", "@server_nginx1exampletest")
+    # Pack and platform are refused before the slave sees the folder, and nothing is changed.
+    for nid in (PACK, PACK_PLATFORM):
+        ran = farm.verify(nid)
+        assert ran.status == ERROR
+        mentions(ran.log, "PROVISION_PACK_MOUNT", "@server_nginx1exampletest")
     scripts = parts(farm.hosting.provision("@server_pack1", "nfs-setup", "--print").stdout)
     assert list(scripts) == ["hub.lab.test", "nginx1.lab.test"]
     for name, script in scripts.items():
         farm.lab[name.partition(".")[0]].run(["sh", "-eu"], input=script)
+    done(farm, farm.queue(PACK))
     done(farm, farm.queue(PACK_PLATFORM))
     site = front.add_site("mypacksite.test", PACK_PLATFORM, front.db_server, profile="minimal")
     done(farm, farm.queued(site, "install"))
@@ -118,7 +119,7 @@ def test_pack(walk: Farm) -> None:
         for nid in (PACK_PLATFORM, site):
             ran = farm.verify(nid)
             assert ran.status == ERROR
-            mentions(ran.log, "PROVISION_SLAVE_WITHOUT_CODE", "@server_nginx1exampletest", f"mount {PLATFORMS}")
+            mentions(ran.log, "PROVISION_PACK_MOUNT", "@server_nginx1exampletest", f"mount {PLATFORMS}")
     is_well(farm, "mypacksite.test", "hub", "nginx1")
     done(farm, farm.queue(site))
 
