@@ -97,9 +97,10 @@ class Stage:
         return make_platform(self.installation.home / "platforms" / f"drupal{major}", major).root
 
     def copy_of(self, source: Path) -> Path:
-        """A writable copy of a code base."""
-        target = self.installation.home / "platforms" / source.name
-        subprocess.run(["cp", "-r", "--no-preserve=mode", str(source), str(target)], check=True)
+        """A writable copy of a code base, apart from the stand-ins, which may have its name."""
+        target = self.installation.home / "platforms" / "copies" / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-rT", "--no-preserve=mode", str(source), str(target)], check=True)
         return target
 
     def platform(self, title: str, root: Path) -> tuple[int, CodeBase]:
