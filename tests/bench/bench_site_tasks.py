@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Verify and install of a site, held against a bare PHP script that does the same inside the same Drupal.
 
-The script starts Drupal, runs the installer (install), rebuilds all caches and lists what is enabled. A task does
-that too, and besides: files, settings, database and account (install), the web server's test and reload, and every
-row of the front end. ``worker`` is a task inside a runner that has done one before; ``process`` is
+The script starts Drupal, runs the installer (install), rebuilds all caches and lists what is enabled; for a verify
+the front page is asked for afterwards, which takes a while without caches. A task does that too, and besides: the
+page beforehand, files, settings, database and account (install), the web server's test and reload, and every row of
+the front end. A verify that asks for no page, as ``provision_check_pages`` has it, is held against the script alone.
+``worker`` is a task inside a runner that has done one before; ``process`` is
 ``provision-py hosting-task NID``.
 
 The bound is for real code bases, named in the environment variable PROVISION_PY_DRUPAL and copied before anything
@@ -25,9 +27,11 @@ from stage import Stage, code_bases, php, stage
 from provision_py.drupal import layout
 from provision_py.drupal.model import CodeBase
 from provision_py.php.files import read_drushrc
+from provision_py.services.http_properties import CHECK_PAGES
 from provision_py.system.local import LocalHost
 
 BOUND = 1.5
+OK = 200
 BARE = Path(__file__).parent / "bare"
 
 
@@ -41,8 +45,16 @@ def credentials(code: CodeBase, uri: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in options.items() if str(key).startswith("db_")}
 
 
-def verify(stage: Stage, site: int, code: CodeBase, uri: str, rounds: int) -> dict[str, float]:
-    bare = bare_script(stage, code, "verify", uri, credentials(code, uri))
+def verify(stage: Stage, site: int, code: CodeBase, uri: str, rounds: int, *, pages: bool) -> dict[str, float]:
+    script = bare_script(stage, code, "verify", uri, credentials(code, uri))
+    stage.session().store.save(uri, {CHECK_PAGES.name: None if pages else False})
+
+    def bare() -> None:
+        script()
+        if pages:
+            status = stage.web.fetch("/", host=f"{uri}:{stage.web.port}", timeout=120).status
+            if status != OK:
+                raise SystemExit(f"{uri} answers {status}")
 
     def task(run: Callable[[int], object]) -> Callable[[], float]:
         def measured() -> float:
@@ -112,7 +124,9 @@ def main() -> int:
             site = made.site(uri, platform)
             made.empty_queue()
             bound = BOUND if number > 1 else None
-            report(table, f"{label}: verify", verify(made, site, code, uri, rounds), bound)
+            report(table, f"{label}: verify", verify(made, site, code, uri, rounds, pages=True), bound)
+            found = verify(made, site, code, uri, rounds, pages=False)
+            report(table, f"{label}: verify, no page", found, bound)
             report(table, f"{label}: install", install(made, platform, code, uri, max(1, rounds // 2)), bound)
     table.print()
     return int(table.broken > 0)

@@ -24,6 +24,7 @@ from provision_py.sandbox.mariadb import DatabaseServer, start_mariadb
 from provision_py.sandbox.nginx import start_nginx
 from provision_py.sandbox.phpfpm import start_php_fpm
 from provision_py.sandbox.platforms import make_platform
+from provision_py.sandbox.webserver import WebServer
 from provision_py.services.plugins import Plugins
 from provision_py.tasklog import MemorySink
 
@@ -38,6 +39,7 @@ class Stage:
 
     installation: Installation
     database: DatabaseServer
+    web: WebServer
     folder: Path
     plugins: Plugins = field(default_factory=Plugins.load)
 
@@ -130,7 +132,7 @@ def stage() -> Iterator[Stage]:
         home.mkdir(mode=0o711)
         installation = install(Layout(home), database, web)
         web.serve(home)
-        made = Stage(installation, database, sandbox.path)
+        made = Stage(installation, database, web, sandbox.path)
         for server in (made.front.web_server, made.front.db_server):
             made.run(made.queue(server, "verify"))
         made.empty_queue()
