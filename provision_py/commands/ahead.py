@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from provision_py.commands import farm
+from provision_py.commands import farm, memberfacts
+from provision_py.commands.memberfacts import Facts
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Site
-from provision_py.drupal.model import CodeBase
-from provision_py.system import sameness
+from provision_py.drupal.model import CodeBase, Credentials
+from provision_py.system import fanout, sameness
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The answers, each waited for when it is wanted. Both raise what went wrong while asking."""
+    """The answers, each waited for when it is wanted; then what went wrong while asking is raised, too."""
 
     #: The hosts that the site's database accounts are for, see :func:`provision_py.commands.farm.grant_hosts`.
     grants: Callable[[], tuple[str, ...]]
     #: What web servers have of the site's files.
     files: Callable[[], sameness.Answers]
+    #: Web servers, by name, where the site has all it needs. Others are worth asking again: a grant may have helped.
+    content: Callable[[], Mapping[str, Facts]]
 
 
 @contextmanager
-def asked_ahead(session: Session, site: Site, code: CodeBase) -> Iterator[Ahead | None]:
+def asked_ahead(session: Session, site: Site, code: CodeBase, credentials: Credentials) -> Iterator[Ahead | None]:
     """Ask now; None where all web servers are this machine. What is still being asked at the end is waited for."""
     if not farm.remote(session, session.http(site.web_server).grant_servers()):
         yield None
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="ahead") as pool:
+    with ThreadPoolExecutor(max_workers=3, thread_name_prefix="ahead") as pool:
         grants = pool.submit(farm.grant_hosts, session, site)
         files = pool.submit(farm.ask_for_site, session, site, code)
-        yield Ahead(grants.result, files.result)
+        content = pool.submit(_content, session, site, credentials)
+        yield Ahead(grants.result, files.result, content.result)
+
+
+def _content(session: Session, site: Site, credentials: Credentials) -> dict[str, Facts]:
+    servers = session.http(site.web_server).config_servers()
+    found, _ = fanout.each(
+        servers, lambda server: memberfacts.ask(session, site, server, credentials, has_site=False)
+    )
+    return {server.name: facts for server, facts in found if not facts.problems}

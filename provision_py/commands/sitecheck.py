@@ -31,14 +31,16 @@ class SiteCheck:
         servers = session.http(site.web_server).config_servers()
         return cls(session, site, servers, PageCheck.begin(session, site, servers, fresh=fresh))
 
-    def ask_members(self, credentials: Credentials) -> None:
+    def ask_members(self, credentials: Credentials, content: Mapping[str, Facts]) -> None:
         """Ask for what the site needs on its servers: database, disk, and clocks and PHP that are alike.
 
-        What is wrong is a warning: whether the site fails because of it, its page will show.
+        Those that were ``content`` with everything before are not asked again. What is wrong is a warning: whether
+        the site fails because of it, its page will show.
         """
 
         def ask(server: Server) -> Facts:
-            return memberfacts.ask(self.session, self.site, server, credentials, has_site=False)
+            known = content.get(server.name)
+            return known or memberfacts.ask(self.session, self.site, server, credentials, has_site=False)
 
         for name, told in memberfacts.doubts(self.session, self.servers, ask).items():
             self.told.setdefault(name, []).extend(told)

@@ -42,7 +42,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     farm.keep_names(session, site, code)
     files.write_settings()
     cache = session.package_cache(f"{site.platform.name}.sites")
-    with asked_ahead(session, site, code) as ahead:
+    with asked_ahead(session, site, code, credentials) as ahead:
         answer = ask_drupal(session, site, code, credentials, (flush_caches(), site_packages(), cron_key()))
     packages = packages_of(answer, site, code, cache)
     options = state.options | credential_options(credentials)
@@ -51,7 +51,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     files.make_client_link()
     if ahead is not None:
         farm.grant_members(session, site, credentials, ahead.grants())
-    check.ask_members(credentials)
+        check.ask_members(credentials, ahead.content())
     farm.push_site(session, site, code, answers=None if ahead is None else ahead.files())
     check.finish(files.roll_out())
     session.save_package_cache(cache)
