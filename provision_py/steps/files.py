@@ -148,7 +148,8 @@ def _remember(host: Host, path: str, found: Look, vault: Path) -> Record:
         )
     copy = vault / hashlib.sha256(f"{host.name}:{path}".encode()).hexdigest()
     if not copy.exists():
-        _keep(copy, found.contents[path])
+        # What has come since we looked is not among the contents.
+        _keep(copy, found.contents[path] if path in found.contents else host.read(path))
     return {"path": path, "kind": "file", "copy": str(copy), "mode": state.mode, "group": state.group}
 
 
