@@ -37,7 +37,7 @@ def kept(state_folder: Path, journal: JournalState) -> list[Left]:
 
 
 def keep(state_folder: Path, journal: JournalState, left: Sequence[Left]) -> Path:
-    """Write what is left, in place of what was written before; the file. Raises HostError."""
+    """Write what is left, each once, in place of what was written before; the file. Raises HostError."""
     path = _file(state_folder, journal)
     record = {
         "journal": journal.id,
@@ -46,7 +46,7 @@ def keep(state_folder: Path, journal: JournalState, left: Sequence[Left]) -> Pat
         "task": journal.task,
         "started": journal.started,
         "given_up": time.time(),
-        "left": [asdict(one) for one in left],
+        "left": [asdict(one) for one in dict.fromkeys(left)],
     }
     host = LocalHost()
     for folder in (path.parent.parent, path.parent):
