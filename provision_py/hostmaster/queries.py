@@ -190,6 +190,19 @@ PLATFORM_SERVERS: Final = """
 SITE_PARENTS: Final = """
     SELECT s.nid, s.platform, s.db_server FROM {hosting_site} s JOIN {node} n ON n.vid = s.vid WHERE s.status <> -2
 """
+#: The queries of members by the module that has the table.
+GROUP_MEMBERS: Final = {
+    "hosting_web_cluster": """
+        SELECT w.nid, w.web_server_nid FROM {hosting_web_cluster} w JOIN {node} n ON n.vid = w.vid
+    """,
+    "hosting_web_pack": """
+        SELECT w.nid, w.web_server_nid FROM {hosting_web_pack} w JOIN {node} n ON n.vid = w.vid
+    """,
+}
+GROUP_MODULES: Final = """
+    SELECT name FROM {system}
+    WHERE type = 'module' AND status = 1 AND name IN ('hosting_web_cluster', 'hosting_web_pack')
+"""
 BUSY_OBJECTS: Final = """
     SELECT DISTINCT t.rid FROM {hosting_task} t JOIN {node} n ON n.vid = t.vid
     WHERE t.task_status = -1 AND t.executed > %(since)s

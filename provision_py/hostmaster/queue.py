@@ -59,11 +59,12 @@ def next_tasks(
 ) -> list[TaskRecord]:
     """The oldest queued task of each object, oldest first; at most ``limit``.
 
-    Objects with a task that is being run, and those in ``exclude_rids``, are left out. So are sites whose platform or
-    server has a task that is older or being run, and platforms whose server has one: a platform is verified before a
-    site is installed on it. A queued task that disappears while this is read is left out too. ``runs`` says which
-    tasks the caller can run (type of the object, type of the task); an object whose oldest task it cannot run waits
-    for somebody who can, so that tasks keep their order.
+    Objects with a task that is being run, and those in ``exclude_rids``, are left out. So is what stands on an object
+    with a task that is older or being run: a site on its platform and servers, a platform on its web server, a
+    cluster or pack on its members. A platform is verified before a site is installed on it. A queued task that
+    disappears while this is read is left out too. ``runs`` says which tasks the caller can run (type of the object,
+    type of the task); an object whose oldest task it cannot run waits for somebody who can, so that tasks keep their
+    order.
     """
     if limit <= 0:
         return []
@@ -126,13 +127,25 @@ def note_queue_run(db: Database, now: int, queue: str = TASKS) -> None:
 
 
 def _parents(db: Database) -> dict[int, set[int]]:
-    """What sites and platforms stand on, by node ids: platform and servers, all the way up."""
-    servers = {int(row["nid"]): int(row["web_server"] or 0) for row in db.rows(queries.PLATFORM_SERVERS)}
-    parents = {platform: {server} for platform, server in servers.items()}
+    """What sites, platforms, clusters and packs stand on, all the way up; node ids."""
+    parents = _members(db)
+    servers: dict[int, set[int]] = {}
+    for row in db.rows(queries.PLATFORM_SERVERS):
+        server = int(row["web_server"] or 0)
+        servers[int(row["nid"])] = {server, *parents.get(server, ())}
     for row in db.rows(queries.SITE_PARENTS):
         platform = int(row["platform"] or 0)
-        parents[int(row["nid"])] = {platform, int(row["db_server"] or 0), servers.get(platform, 0)}
-    return parents
+        parents[int(row["nid"])] = {platform, int(row["db_server"] or 0), *servers.get(platform, ())}
+    return parents | servers
+
+
+def _members(db: Database) -> dict[int, set[int]]:
+    """The web servers of each cluster and pack. Their modules may be missing, and with them their tables."""
+    members: dict[int, set[int]] = {}
+    for module in db.rows(queries.GROUP_MODULES):
+        for row in db.rows(queries.GROUP_MEMBERS[str(module["name"])]):
+            members.setdefault(int(row["nid"]), set()).add(int(row["web_server_nid"]))
+    return members
 
 
 def _busy(db: Database) -> set[int]:

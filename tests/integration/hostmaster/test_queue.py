@@ -49,6 +49,24 @@ def test_what_stands_on_an_object_waits_for_its_older_task(db: Database) -> None
     assert nids(db) == [site]
 
 
+@pytest.mark.parametrize("kind", ["cluster", "pack"])
+def test_a_group_and_what_stands_on_it_wait_for_members(db: Database, build: Builder, kind: str) -> None:
+    build.server(41, "w1.example.test", "server_w1", "http", "apache")
+    build.server(44, "group", "server_group", "http", kind, 0)
+    db.insert(f"INSERT INTO {{hosting_web_{kind}}} (vid, nid, web_server_nid) VALUES (144, 44, 41)")
+    db.execute("UPDATE {hosting_platform} SET web_server = 44 WHERE nid = %s", (PLATFORM,))
+    db.execute("UPDATE {system} SET status = 0 WHERE name LIKE 'hosting_web_%%'")
+    tasks = [create_task(db, nid, "verify", now=BORN) for nid in (41, 44, PLATFORM, SITE)]
+    assert nids(db) == [tasks[0], tasks[1]], "without the module nobody knows members"
+    build.module(f"hosting_web_{kind}")
+    for task in tasks:
+        assert nids(db) == [task]
+        db.execute("UPDATE {hosting_task} SET task_status = 1 WHERE nid = %s", (task,))
+    member = create_task(db, 41, "verify", now=BORN)
+    create_task(db, SITE, "verify", now=BORN)
+    assert nids(db) == [member]
+
+
 def test_tasks_of_one_second_come_by_number(db: Database) -> None:
     wanted = [create_task(db, rid, "verify", now=BORN) for rid in (SITE, PLATFORM, MASTER)]
     assert nids(db) == wanted
