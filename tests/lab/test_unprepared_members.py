@@ -17,16 +17,6 @@ INCLUDE = "/etc/apache2/conf-enabled/aegir.conf"
 
 
 @pytest.fixture(scope="module")
-def lab_of_module() -> Iterator[Lab]:
-    from conftest import lab_or_skip
-
-    with lab_or_skip():
-        running = Lab.start(HOSTS)
-    with running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def small_farm(lab_of_module: Lab) -> Iterator[Farm]:
     with farm_on(lab_of_module) as farm:
         farm.add_servers("web1")

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
-from farm_system import ERROR, SUCCESS, Farm, mentions, site_folder
+from farm_system import ERROR, SUCCESS, Farm, Ran, mentions, site_folder
 
 MEMBERS = ("web1", "web2")
 MACHINES = ("hub", *MEMBERS)
@@ -110,11 +110,9 @@ def test_a_verify_fails_everywhere_and_works_once_that_is_over(farm: Farm, name:
     fault = FAULTS[name]
     before = changed_by_hand(farm)
     with fault.begin(farm):
-        tasks = queued(farm, fault.tasks, fault.host)
-        farm.hosting.dispatch()
+        tasks = run_all(farm, fault.tasks, fault.host)
         farm.serves("one.test", *fault.serving)
-    for what, task in tasks.items():
-        ran = farm.ran(task)
+    for what, ran in tasks.items():
         assert ran.status == ERROR, f"{what}: {ran.log}"
         mentions(ran.log, *fault.words)
         assert "PROVISION_INTERNAL" not in ran.log
@@ -158,10 +156,7 @@ def test_a_member_that_goes_away_in_the_middle_is_put_right_when_it_is_back(
 
 def test_a_clock_apart_is_named_and_hinders_no_verify(farm: Farm) -> None:
     with farm.lab.faults.clock_apart(farm.lab.web1, -3600):
-        tasks = queued(farm, ALL, "web1")
-        farm.hosting.dispatch()
-        for what, task in tasks.items():
-            ran = farm.ran(task)
+        for what, ran in run_all(farm, ALL, "web1").items():
             assert ran.status != ERROR, f"{what}: {ran.log}"
         said = farm.hosting.provision("@one.test", "check", check=False)
         assert said.returncode == 1
@@ -175,6 +170,11 @@ def queued(farm: Farm, names: Sequence[str], host: str) -> dict[str, int]:
     """Verifies of a member, its cluster, the platform and the site, as far as they are named; their tasks."""
     nids = {"server": farm.servers[host], "cluster": farm.cluster, "platform": farm.platform_nid, "site": farm.one}
     return {name: farm.queue(nids[name]) for name in names}
+
+
+def run_all(farm: Farm, names: Sequence[str], host: str) -> dict[str, Ran]:
+    """Run such verifies, all queued at once; the queue may hold what other tests have left."""
+    return {name: farm.run(task) for name, task in queued(farm, names, host).items()}
 
 
 def changed_by_hand(farm: Farm) -> dict[str, dict[str, str]]:
@@ -197,10 +197,7 @@ def checksum(text: str) -> str:
 def retried(farm: Farm, names: Sequence[str], host: str) -> None:
     """The same verifies succeed, and what they write is nowhere left as it was changed by hand."""
     before = left_of(farm)
-    tasks = queued(farm, names, host)
-    farm.hosting.dispatch()
-    for what, task in tasks.items():
-        ran = farm.ran(task)
+    for what, ran in run_all(farm, names, host).items():
         assert ran.status == SUCCESS, f"{what}: {ran.log}"
     assert farm.journals() == []
     assert any(left_of(farm)[member] != before[member] for member in MEMBERS)
