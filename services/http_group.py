@@ -81,11 +81,14 @@ class HttpGroup(HttpService):
         return tuple(name for name, count in Counter(self.member_names()).items() if count > 1)
 
     def check_machines(self) -> None:
-        """Raises ContextError when two members are one machine: each would write over the other's files."""
+        """Raises ContextError when two members are one other machine: what is brought to one would be in the way of
+        what is brought to the other. Nothing is brought to this machine: it may have two web servers, on two ports.
+        """
         known: dict[str, Server] = {}
         for member in self.config_servers():
-            here = member.is_master or is_local(member.remote_host)
-            machine = "this machine" if here else member.remote_host.lower().rstrip(".")
+            if member.is_master or is_local(member.remote_host):
+                continue
+            machine = member.remote_host.lower().rstrip(".")
             other = known.setdefault(machine, member)
             if other is not member:
                 raise ContextError(
