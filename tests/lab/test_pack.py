@@ -117,6 +117,7 @@ def test_a_slave_that_may_only_read(at_hub: Farm) -> None:
     assert at_hub.verify(at_hub.packs["pack"]).status == SUCCESS
 
 
+@pytest.mark.slow
 def test_a_mount_that_hangs(at_hub: Farm) -> None:
     with at_hub.lab.faults.wrapped(at_hub.lab.web1, "/usr/bin/ls", "exec sleep 60"):
         ran = at_hub.verify(at_hub.packs["pack"])
