@@ -59,6 +59,7 @@ class BridgeSite:
 
     def write_settings(self, **changes: object) -> None:
         path = self.folder / "settings.php"
+        self.folder.chmod(self.folder.stat().st_mode | 0o200)  # which the installer has taken away
         path.unlink(missing_ok=True)
         path.write_text(render_settings(self.settings(**changes)))
 

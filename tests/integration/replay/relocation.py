@@ -232,6 +232,7 @@ class Machine:
         else:
             text = render_site_drushrc(values | {"installed": True}, site.site_path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(path.parent.stat().st_mode | 0o200)  # which the installer has taken away
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
         path.write_text(text)
