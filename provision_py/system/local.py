@@ -114,7 +114,11 @@ class LocalHost:
 
     def symlink(self, target: str, path: str) -> None:
         with self._failing("make the link", path):
-            if os.path.lexists(path) and not os.path.islink(path):
+            if not os.path.lexists(path):
+                # In one call: a process that is killed leaves nothing beside it.
+                os.symlink(target, path)
+                return
+            if not os.path.islink(path):
                 raise FileExistsError(errno.EEXIST, "something that is not a link is in its place")
             temporary = f"{path}.{secrets.token_hex(4)}.tmp"
             os.symlink(target, temporary)
