@@ -36,7 +36,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	touch $@
 
 .PHONY: test
-test: apt $(READY) ## Run all tests; ARGS="tests/unit -x" for less
+test: apt $(READY) ## Run the tests; ARGS="tests/unit -x" for less, ARGS="-m slow" for slow ones
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
