@@ -18,9 +18,9 @@ from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.errors import ContextError
 from provision_py.steps.release import ReleaseTree
 from provision_py.steps.sync import SyncBack, SyncTree
-from provision_py.system import sameness
+from provision_py.system import rsync, sameness, transfer
 from provision_py.system.host import Host
-from provision_py.system.rsync import SyncOptions, Tree, Uploads, uploads_of
+from provision_py.system.rsync import SyncOptions, Tree, Uploads
 
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -92,10 +92,15 @@ def push_platform(session: Session, platform: Platform, code: CodeBase) -> None:
 
 def _push_code(session: Session, platform: Platform, code: CodeBase, servers: list[str]) -> None:
     base = _base(code)
-    names = f"{code.docroot}/sites/sites.php"
-    present = (names,) if os.path.exists(names) else ()
+    roots = (platform.master.aegir_root, base)
+    transfer.check_source(base, roots)
+    sites = f"{code.docroot}/sites"
+    present = tuple(name for name in (f"{sites}/sites.php",) if os.path.exists(name))
     tree = Tree(base, exclude_sites=True, docroot=code.docroot, include=present)
-    session.run(ReleaseTree(servers, tree, (platform.master.aegir_root, base), _options(session)))
+    wanted = sameness.Wanted((base,), names=rsync.VCS, apart=sites, kept=(f"{sites}/all", *present))
+    servers = _differing(session, servers, wanted)
+    if servers:
+        session.run(ReleaseTree(servers, tree, roots, _options(session)))
 
 
 def keep_names(session: Session, site: Site, code: CodeBase) -> None:
@@ -119,7 +124,7 @@ def push_site(
     servers = _code_servers(session, site.web_server)
     tree, names = _site_tree(site, code)
     if servers and answers is not None:
-        servers = _without(session, servers, site, code, answers)
+        servers = _differing(session, servers, _wanted(session, site, code), answers)
     if servers:
         roots = (site.master.aegir_root, _base(code))
         session.run(
@@ -135,13 +140,14 @@ def ask_for_site(session: Session, site: Site, code: CodeBase) -> sameness.Answe
     return sameness.ask(session.host_of(session.master), list(others), _wanted(session, site, code))
 
 
-def _without(
-    session: Session, servers: list[str], site: Site, code: CodeBase, answers: sameness.Answers
+def _differing(
+    session: Session, servers: list[str], wanted: sameness.Wanted, answers: sameness.Answers | None = None
 ) -> list[str]:
-    """Those of the servers that do not have a site's files as they are here."""
+    """Those of the servers that do not have what is here, or may not; ``answers`` is what they said ahead."""
+    if _options(session).extra:
+        return servers  # such as --checksum: rsync may be told to compare something else
     hosts = _hosts(session, servers)
-    here, wanted = session.host_of(session.master), _wanted(session, site, code)
-    alike = sameness.having(here, list(hosts.values()), wanted, answers)
+    alike = sameness.having(session.host_of(session.master), list(hosts.values()), wanted, answers)
     for host in alike:
         session.log.info(f"{wanted.paths[0]}: nothing had changed", host=host.name)
     return [server for server in servers if session.host(server) not in alike]
@@ -165,7 +171,7 @@ def _uploads(session: Session, site: Site, *, new: bool = False) -> Uploads:
 def _wanted(session: Session, site: Site, code: CodeBase) -> sameness.Wanted:
     tree, names = _site_tree(site, code)
     merged = _uploads(session, site) is Uploads.MERGE
-    return sameness.Wanted((tree.path, names), uploads_of(tree), merged=merged)
+    return sameness.Wanted((tree.path, names), rsync.uploads_of(tree), merged=merged, names=rsync.VCS)
 
 
 def _code_servers(session: Session, web_server: Server) -> list[str]:

@@ -29,11 +29,17 @@ _TIMEOUT = 300.0
 @dataclass(frozen=True)
 class Wanted:
     """What should be alike: ``paths`` with all that is below, except that ``uploads``, folders below them, may hold
-    more elsewhere. ``merged``: what they hold here has to be there too."""
+    more elsewhere. ``merged``: what they hold here has to be there too.
+
+    Left out are things of these ``names``, wherever they are, and what ``apart``, a folder, holds, except ``kept``.
+    """
 
     paths: Sequence[str]
     uploads: Sequence[str] = ()
     merged: bool = True
+    names: Sequence[str] = ()
+    apart: str = ""
+    kept: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,15 @@ def ask(here: Host, others: Sequence[Host], wanted: Wanted) -> Answers:
 def having(here: Host, others: Sequence[Host], wanted: Wanted, ahead: Answers | None = None) -> list[Host]:
     """Those of the machines that have it as it is here now; ``ahead`` is what they said before."""
     names = _uploaded(here, wanted) if wanted.merged else b""
-    answers = ahead if ahead is not None and ahead.names == names else ask(here, others, wanted)
-    if answers.names is None:
+    if names is None:
         return []
-    ours = _said(_ask(here, _script(wanted), answers.names))
-    return [host for host, said in answers.said if ours is not None and said == ours]
+    known = ahead.said if ahead is not None and ahead.names == names else None
+    script = _script(wanted)
+    asked = [here] if known is not None else [here, *others]
+    found, _ = fanout.each(asked, lambda host: _said(_ask(host, script, names)))
+    ours = next((said for host, said in found if host is here), None)
+    theirs = [one for one in found if one[0] is not here] if known is None else known
+    return [host for host, said in theirs if ours is not None and said == ours]
 
 
 def _uploaded(here: Host, wanted: Wanted) -> bytes | None:
@@ -75,7 +85,13 @@ def _uploaded(here: Host, wanted: Wanted) -> bytes | None:
 
 
 def _script(wanted: Wanted) -> str:
-    left_out = [part for folder in wanted.uploads for part in ("-o", "-path", f"{_pattern(folder)}/*")][1:]
+    tests = [["-path", f"{_pattern(folder)}/*"] for folder in wanted.uploads]
+    tests += [["-name", _pattern(name)] for name in wanted.names]
+    if wanted.apart:
+        kept = [_pattern(path) for path in wanted.kept]
+        but = [word for path in kept for word in ("!", "-path", path, "!", "-path", f"{path}/*")]
+        tests.append(["-path", f"{_pattern(wanted.apart)}/*", *but])
+    left_out = [word for test in tests for word in ("-o", *test)][1:]
     pruned = ["(", *left_out, ")", "-prune", "-o"] if left_out else []
     each = words([*_PRINT])
     return f"""LC_ALL=C; export LC_ALL

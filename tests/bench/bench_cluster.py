@@ -10,62 +10,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from cluster_runs import PLATFORMS, Run, place_code, profile, run_all
+from cluster_farm import Farm, set_up
+from cluster_runs import profile
 from measure import Table, ms
 from stage import code_bases
 
 from provision_py.errors import HostError
 from provision_py.sandbox.base import reap_abandoned
-from provision_py.sandbox.lab.hosting import LabHosting
 from provision_py.sandbox.lab.lab import Lab
 
 BOUND = 1.6
-
-
-@dataclass
-class Farm:
-    """A hosting system in a lab, with a cluster of one member and one of all."""
-
-    lab: Lab
-    hosting: LabHosting
-    one: int
-    all: int
-
-    def queue(self, nid: int, task_type: str = "verify") -> int:
-        return self.hosting.front_end.queue_task(nid, task_type)
-
-    def run(self, nids: list[int]) -> list[Run]:
-        """Run tasks one after the other. Ends the benchmark when one fails."""
-        runs = self.lab.hub.call(run_all, nids, timeout=900)
-        for nid, run in zip(nids, runs, strict=True):
-            if run.status != 1:
-                raise SystemExit(self.hosting.said(nid))
-        return runs
-
-    def site(self, source: Path | None, cluster: int, name: str) -> int:
-        """An installed site on a platform of its own on a cluster; its node id."""
-        root = PLATFORMS / name
-        self.lab.hub.call(place_code, str(source) if source else "", str(root))
-        front = self.hosting.front_end
-        platform = front.add_platform(name, str(root), cluster, verify=False)
-        site = front.add_site(f"{name}.test", platform, front.db_server, install=False)
-        self.run([self.queue(platform), self.queue(site, "install")])
-        return site
-
-
-def set_up(lab: Lab) -> Farm:
-    hosting = LabHosting.install(lab)
-    front = hosting.front_end
-    servers = [hosting.add_web_server(host, verify=False) for host in lab.webs]
-    clusters = [hosting.add_cluster(name, members, verify=False) for name, members in
-                (("one", servers[:1]), ("all", servers))]  # fmt: skip
-    farm = Farm(lab, hosting, *clusters)
-    farm.run([farm.queue(nid) for nid in (front.web_server, front.db_server, *servers, *clusters)])
-    front.db.execute("UPDATE {hosting_task} SET task_status = 1 WHERE task_status = 0")
-    return farm
 
 
 def measure(farm: Farm, table: Table, label: str, source: Path | None, options: argparse.Namespace) -> None:
@@ -95,7 +51,7 @@ def main() -> int:
     columns = ("site", "1 member", f"{options.members} members", "hub's processor time", "scripts + rsyncs a member")
     table = Table("Verify of a site on a cluster", columns)
     try:
-        with Lab.start(webs=options.members, expose=sources) as lab:
+        with Lab.start(webs=options.members, expose=sources, disk_size="2g") as lab:
             farm = set_up(lab)
             measure(farm, table, "stand-in", None, options)
             for source in sources:
@@ -104,7 +60,8 @@ def main() -> int:
     except HostError as error:
         print(f"Nothing could be measured: {error}", file=sys.stderr)
         return 1
-    table.print()
+    finally:
+        table.print()
     return int(table.broken > 0)
 
 

@@ -30,13 +30,20 @@ DRUSH_DIR = Path(AEGIR_HOME) / ".drush"
 PLATFORMS = Path(AEGIR_HOME) / "platforms"
 
 
-def place_code(source: str, root: str) -> None:
-    """A copy of a code base, or the stand-in for one where ``source`` is empty."""
+def place_code(source: str, root: str, files: int = 0) -> None:
+    """A copy of a code base, or the stand-in for one where ``source`` is empty, and so many files more: fifty to a
+    folder, of some hundred bytes to 8 KB."""
     PLATFORMS.mkdir(exist_ok=True)
     if source:
         shutil.copytree(source, root, symlinks=True)
     else:
         make_platform(Path(root), 7)
+    for number in range(files):
+        folder = Path(root, "sites/all/libraries", f"l{number // 500}", f"part{number // 50}")
+        if number % 50 == 0:
+            folder.mkdir(parents=True)
+        code = "// A line of code.\n" * (number % 400 + 10)
+        (folder / f"file{number}.inc").write_text(f"<?php // {number}\n{code}")
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,11 @@ def test_a_new_version_reaches_all_members_by_two_connections_each(farm: Farm, r
     for host in ALL:
         assert farm.lab[host].ssh_logins() - before[host] <= 2
     mentions(ran.log, f"web1.lab.test: {ROOT} synced: ", f"web2.lab.test: {ROOT} synced: ")
+    before = {host: farm.lab[host].ssh_logins() for host in ALL}
     again = farm.verify(rolled.platform)
-    mentions(again.log, f"web1.lab.test: {ROOT} synced: nothing had changed")
+    for host in ALL:
+        assert farm.lab[host].ssh_logins() - before[host] == 1
+        mentions(again.log, f"{host}.lab.test: {ROOT}: nothing had changed")
 
 
 @pytest.mark.parametrize("size", [600, 1_000_000], ids=["asking", "staging"])

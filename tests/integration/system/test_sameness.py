@@ -14,7 +14,7 @@ import pytest
 from provision_py.sandbox.base import Sandbox
 from provision_py.system import sameness, transfer
 from provision_py.system.local import LocalHost
-from provision_py.system.rsync import Tree, Uploads, uploads_of
+from provision_py.system.rsync import VCS, Tree, Uploads, uploads_of
 from provision_py.system.sameness import Wanted, ask, having
 from system.test_sync import Other, put, start_other
 
@@ -130,3 +130,66 @@ def test_doubts_are_differences(site: Site, monkeypatch: pytest.MonkeyPatch) -> 
     site.other.machine.sshd.stop()
     site.other.host.close()
     assert not site.is_alike()
+
+
+@dataclass
+class Platform:
+    """A platform here and on another machine, pushed there as a verify pushes it."""
+
+    other: Other
+    here: Path
+    there: Path
+
+    def push(self) -> bool:
+        tree = Tree(
+            str(self.here), exclude_sites=True, docroot=str(self.here), include=(str(self.here / "sites/sites.php"),)
+        )
+        return bool(transfer.push(self.other.host, tree, [str(self.other.root)]))
+
+    def is_alike(self) -> bool:
+        sites = f"{self.here}/sites"
+        wanted = Wanted([str(self.here)], names=VCS, apart=sites, kept=(f"{sites}/all", f"{sites}/sites.php"))
+        return having(LocalHost(), [self.other.host], wanted) == [self.other.host]
+
+
+@pytest.fixture
+def platform(sandbox: Sandbox) -> Iterator[Platform]:
+    other = start_other(sandbox, sandbox.path / "aegir root")
+    path = "platforms/a 'b' *[c]"
+    here = other.root / path
+    put(here, index="x", modules__one="x", sites__all__modules__own="x", sites__site__settings="x")
+    put(here, **{"sites__sites.php": "x", "modules__.git__HEAD": "x", ".gitignore": "x"})
+    found = Platform(other, here, other.disk / path)
+    found.push()
+    yield found
+    other.machine.close()
+
+
+APART: dict[str, Callable[[Platform], object]] = {
+    "nothing": lambda platform: None,
+    "a site here": lambda platform: put(platform.here, sites__late__settings="x"),
+    "a site there": lambda platform: put(platform.there, sites__visited__files__a="x"),
+    "version control": lambda platform: put(platform.here, **{"sites__all__modules__.git__HEAD": "longer"}),
+}
+COUNTS: dict[str, Callable[[Platform], object]] = {
+    "a module of all sites": lambda platform: put(platform.here, sites__all__modules__own="longer"),
+    "names of sites": lambda platform: put(platform.here, **{"sites__sites.php": "longer"}),
+    "a folder that is called like a site": lambda platform: put(platform.here, modules__sites__late__a="x"),
+    "too much there": lambda platform: put(platform.there, modules__late="x"),
+    "mode of the folder of sites": lambda platform: (platform.here / "sites").chmod(0o700),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_sites_and_version_control_are_no_part_of_a_platform(platform: Platform, name: str) -> None:
+    APART[name](platform)
+    assert platform.is_alike()
+    assert not platform.push()
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_rsync_would_change_of_a_platform_is_a_difference(platform: Platform, name: str) -> None:
+    COUNTS[name](platform)
+    assert not platform.is_alike()
+    assert platform.push()
+    assert platform.is_alike()
