@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from provision_py.commands import farm, memberfacts
 from provision_py.commands.memberfacts import Facts
@@ -13,12 +14,15 @@ from provision_py.contexts.model import Site
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.system import fanout, sameness
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 
 @dataclass(frozen=True)
 class Ahead:
     """The answers, each waited for when it is wanted; then what went wrong while asking is raised, too."""
 
-    #: The hosts that the site's database accounts are for, see :func:`provision_py.commands.farm.grant_hosts`.
+    #: The hosts for which the site may lack a database account, see :func:`provision_py.commands.farm.grant_hosts`.
     grants: Callable[[], tuple[str, ...]]
     #: What web servers have of the site's files.
     files: Callable[[], sameness.Answers]
@@ -35,10 +39,15 @@ def asked_ahead(session: Session, site: Site, code: CodeBase, credentials: Crede
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=3, thread_name_prefix="ahead") as pool:
-        grants = pool.submit(farm.grant_hosts, session, site)
-        files = pool.submit(farm.ask_for_site, session, site, code)
         content = pool.submit(_content, session, site, credentials)
+        files = pool.submit(farm.ask_for_site, session, site, code)
+        grants = pool.submit(_grants, session, site, content)
         yield Ahead(grants.result, files.result, content.result)
+
+
+def _grants(session: Session, site: Site, content: Future[dict[str, Facts]]) -> tuple[str, ...]:
+    # Where the site's login works there is an account for it.
+    return farm.grant_hosts(session, site, granted=content.result())
 
 
 def _content(session: Session, site: Site, credentials: Credentials) -> dict[str, Facts]:

@@ -7,7 +7,7 @@ folders gets none. Uploads are never removed on a member because the hub lacks t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from provision_py.commands import packchecks
 from provision_py.commands.databasestep import GrantHosts
@@ -56,10 +56,11 @@ def check_database_host(session: Session, site: Site) -> None:
         )
 
 
-def grant_hosts(session: Session, site: Site) -> tuple[str, ...]:
+def grant_hosts(session: Session, site: Site, *, granted: Collection[str] = ()) -> tuple[str, ...]:
     """The hosts that the site's database accounts are for: those of its web servers, and the hub's, which runs
-    Drupal for the backend."""
+    Drupal for the backend. Those of servers that are ``granted`` access already may be missing."""
     servers = {server.name: server for server in session.http(site.web_server).grant_servers()}
+    servers = {name: server for name, server in servers.items() if name not in granted}
     servers.setdefault(session.master.name, session.master)
 
     def probe(server: Server, host: str, port: int) -> str:

@@ -86,7 +86,21 @@ def test_the_hub_may_be_a_member_and_others_may_join(farm: Farm) -> None:
     assert farm.grants(site) == {"hub.lab.test", "web2.lab.test"}
 
 
+def test_a_grant_that_was_lost_comes_back(farm: Farm) -> None:
+    granted = farm.grants(farm.one)
+    lose_grant(farm, "web2.lab.test")
+    ran = farm.verify(farm.one)
+    assert ran.status == SUCCESS, ran.log
+    assert farm.grants(farm.one) == granted
+    farm.serves("one.test", *ALL)
+
+
+def lose_grant(farm: Farm, host: str) -> None:
+    farm.lab.database.query(f"DROP USER '{farm.database_of(farm.one)}'@'{host}'")
+
+
 def test_a_php_that_knows_no_database_without_its_configuration(farm: Farm) -> None:
+    lose_grant(farm, "web1.lab.test")
     body = 'test "$1" != -n || { echo "PHP Fatal error: no mysqli"; exit 255; }\nexec "$original" "$@"'
     with farm.lab.faults.wrapped(farm.lab.web1, "/usr/bin/php", body):
         ran = farm.verify(farm.one)
