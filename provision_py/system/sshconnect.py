@@ -92,7 +92,7 @@ def _socket(target: SshTarget, jump: Jump, closing: contextlib.ExitStack) -> Any
     if target.proxy_command is not None:
         return _by_command(target, target.proxy_command, closing)
     try:
-        sock = socket.create_connection((target.address, target.port), timeout=target.connect_timeout)
+        sock = _PromptSocket.connected((target.address, target.port), target.connect_timeout)
     except TimeoutError as error:
         raise ssherrors.timed_out(target, "answer", target.connect_timeout) from error
     except OSError as error:
@@ -103,6 +103,24 @@ def _socket(target: SshTarget, jump: Jump, closing: contextlib.ExitStack) -> Any
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, ALIVE_INTERVAL * ALIVE_COUNT * 1000)
     return sock
+
+
+class _PromptSocket(socket.socket):
+    """Acknowledges at once what it has received. After the login sshd speaks of its own accord, and does not say more
+    before that has been acknowledged; the kernel would take 40 ms for it."""
+
+    @classmethod
+    def connected(cls, address: tuple[str, int], timeout: float) -> _PromptSocket:
+        plain = socket.create_connection(address, timeout=timeout)
+        sock = cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
+        sock.settimeout(timeout)
+        return sock
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        data = super().recv(size, flags)
+        with contextlib.suppress(OSError):
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
 
 
 def _through(target: SshTarget, jump: Jump, closing: contextlib.ExitStack) -> Any:
