@@ -75,6 +75,20 @@ def below_another(verdict: Verdict, host: str) -> Verdict:
     return replace(verdict, problems=tuple(problems))
 
 
+def known(
+    ask: Callable[[], Seen],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Seen:
+    """What a server shows of a site that it should know: that it does not may be the answer of a worker that has not
+    yet ended since a reload a moment ago, so it is asked again for a second."""
+    begun = clock()
+    while Kind.UNKNOWN in (found := ask()).kinds and clock() - begun < UNCHANGED_PATIENCE:
+        sleep(LONGEST_PAUSE / 2)
+    return found
+
+
 def patiently(
     ask: Callable[[], Seen],
     before: frozenset[Kind] = frozenset(),

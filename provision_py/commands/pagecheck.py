@@ -6,6 +6,8 @@ What a server showed before is asked first, because a site that was broken alrea
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from provision_py.commands.memberpages import Seen
 from provision_py.commands.pagejudgement import Judgement, judge
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Server, Site
-from provision_py.errors import ServiceError
+from provision_py.errors import ProvisionError, ServiceError
 from provision_py.php.values import truthy
 from provision_py.services.http_properties import CHECK_PAGES
 from provision_py.system import fanout
@@ -34,14 +36,33 @@ class PageCheck:
     servers: Sequence[Server]
     fresh: bool = False
     before: Mapping[str, Seen] = field(default_factory=dict)
+    _warming: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
     def begin(cls, session: Session, site: Site, servers: Sequence[Server], *, fresh: bool = False) -> PageCheck:
         """Look what the servers show now, before anything is changed. Nobody is asked where that is switched off."""
         if not is_wanted(session, site):
             return cls(session, site, ())
-        found, _ = fanout.each(servers, lambda server: memberpages.look(session, site, server))
+
+        def look(server: Server) -> Seen:
+            if fresh:
+                return memberpages.look(session, site, server)
+            return memberpages.known(lambda: memberpages.look(session, site, server))
+
+        found, _ = fanout.each(servers, look)
         return cls(session, site, servers, fresh, {server.name: seen for server, seen in found})
+
+    def warm_up(self) -> None:
+        """Ask one server for the page and go on meanwhile: that fills the caches which all share and a command has
+        just emptied. The first answer would take long otherwise, and all servers would fill them at the same time."""
+        well = next((server for server in self.servers if not self.before[server.name].problems), None)
+        if well is not None:
+            self._warming.append(threading.Thread(target=self._warm, args=(well,), name="warm up", daemon=True))
+            self._warming[-1].start()
+
+    def _warm(self, server: Server) -> None:
+        with contextlib.suppress(ProvisionError):
+            memberpages.look(self.session, self.site, server)
 
     def finish(self, changed: Collection[str]) -> dict[str, Seen]:
         """Look again, now that all have loaded their configuration; ``changed`` names those whose files are others.
@@ -55,7 +76,7 @@ class PageCheck:
         for server in self.servers:
             self._tell(server, seen[server.name], judged[server.name])
         if failed:
-            told = "; ".join(f"@{server.name}: {_words(seen[server.name])}" for server in failed)
+            told = "; ".join(f"@{server.name}: {self._compared(server, seen)}" for server in failed)
             raise ServiceError(
                 f"{self.site.uri} is not served as it should be. {told}",
                 where=", ".join(server.remote_host for server in failed),
@@ -66,9 +87,12 @@ class PageCheck:
         return memberpages.compared(seen)
 
     def _looked_again(self, changed: Collection[str]) -> dict[str, Seen]:
-        # One goes ahead: it fills the caches that all share, which the others would all do at the same time.
+        for thread in self._warming:
+            thread.join()
+        # With cold caches, one goes ahead.
+        ahead = 0 if self._warming else 1
         seen: dict[str, Seen] = {}
-        for servers in (self.servers[:1], self.servers[1:]):
+        for servers in (self.servers[:ahead], self.servers[ahead:]):
             found, _ = fanout.each(servers, lambda server: self._look_again(server, server.name in changed))
             seen |= {server.name: one for server, one in found}
         return seen
@@ -80,6 +104,10 @@ class PageCheck:
         if before.is_silent:
             return memberpages.look(self.session, self.site, server)
         return memberpages.patiently(lambda: memberpages.look(self.session, self.site, server), before.kinds)
+
+    def _compared(self, server: Server, after: Mapping[str, Seen]) -> str:
+        before, now = self.before[server.name], _words(after[server.name])
+        return f"{now} (before: {_words(before)})" if before.problems else now
 
     def _tell(self, server: Server, seen: Seen, judgement: Judgement) -> None:
         host = self.session.host_of(server).name

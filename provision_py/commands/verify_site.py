@@ -44,6 +44,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     cache = session.package_cache(f"{site.platform.name}.sites")
     with asked_ahead(session, site, code, credentials) as ahead:
         answer = ask_drupal(session, site, code, credentials, (flush_caches(), site_packages(), cron_key()))
+    check.pages.warm_up()
     packages = packages_of(answer, site, code, cache)
     options = state.options | credential_options(credentials)
     options |= {"packages": site_option(packages), "installed": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision_py.commands.memberpages import PATIENCE, UNCHANGED_PATIENCE, Seen, compared, patiently
+from provision_py.commands.memberpages import PATIENCE, UNCHANGED_PATIENCE, Seen, compared, known, patiently
 from provision_py.drupal.pages import Kind, Problem
 
 BROKEN = Seen((Problem(Kind.BROKEN, "it answers 500"),))
@@ -63,6 +63,15 @@ def test_a_page_that_takes_longer_than_all_patience_is_asked_for_once_more() -> 
         return clock.ask()
 
     assert patiently(slowly, clock=lambda: clock.now, sleep=clock.sleep) == RIGHT
+
+
+def test_a_site_that_should_be_known_is_asked_for_again_for_a_second() -> None:
+    clock = Clock(UNKNOWN, UNKNOWN, BROKEN)
+    assert known(clock.ask, clock=lambda: clock.now, sleep=clock.sleep) == BROKEN
+    assert clock.asked == [0, 0.25, 0.5]
+    clock = Clock(UNKNOWN)
+    assert known(clock.ask, clock=lambda: clock.now, sleep=clock.sleep) == UNKNOWN
+    assert clock.asked[-1] == UNCHANGED_PATIENCE
 
 
 def test_pages_of_several_servers_are_compared() -> None:
