@@ -75,6 +75,7 @@ def _install(session: Session, site: Site, code: CodeBase, options: Mapping[str,
     files.set_modes()
     files.make_client_link()
     farm.push_site(session, site, code, new=True)
+    check.ask_members(credentials, {})
     check.finish(files.roll_out())
     session.log.success(f"{site.uri} is installed on Drupal {code.version}")
     return outcome
