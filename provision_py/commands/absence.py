@@ -57,9 +57,15 @@ def check_reachable(session: Session, context: Context) -> None:
 
 
 def missed(session: Session, server: Server) -> list[str]:
-    """Names of the contexts that a server was left out of, in no order."""
+    """Names of the contexts that a server was left out of."""
     folder = _folder(session, server.name)
     return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def all_missed(state: Path) -> dict[str, list[str]]:
+    """Servers that were left out, and of what, both sorted. ``state`` is the session's folder."""
+    found = {folder.name: sorted(os.listdir(folder)) for folder in sorted((state / FOLDER).glob("*"))}
+    return {server: names for server, names in found.items() if names}
 
 
 def forget(session: Session, server: Server, names: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from provision_py.commands import absence
 from provision_py.commands.checkresults import CheckResult, read_results
 from provision_py.commands.results import Shown
 from provision_py.commands.session import Session
@@ -41,14 +42,16 @@ def read_topology(session: Session) -> Topology:
             records[name] = session.store.record(name)
         except ProvisionError as error:
             broken.append(Problem(name, str(error)))
-    return topology(records, broken=broken, checks=_checks(session), databases=_databases(records))
-
-
-def _checks(session: Session) -> dict[str, CheckResult]:
     try:
         folder = session.state
     except ProvisionError:
-        return {}  # without a master that can be read nobody knows where results are
+        # Without a master that can be read nobody knows where results are.
+        return topology(records, broken=broken, databases=_databases(records))
+    checks, missed = _checks(session, folder), absence.all_missed(folder)
+    return topology(records, broken=broken, checks=checks, databases=_databases(records), missed=missed)
+
+
+def _checks(session: Session, folder: Path) -> dict[str, CheckResult]:
     found, unreadable = read_results(folder)
     for path in unreadable:
         session.log.warning(f"The result of a check cannot be read: {path}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from provision_py.commands.checkresults import CheckResult
+from provision_py.commands.checkresults import OK, WARNING, CheckResult
 from provision_py.contexts.references import MASTER
 from provision_py.errors import UsageError
 from provision_py.php.values import PhpValue, as_strings
@@ -78,13 +78,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Topology:
-    """Everything, each kind sorted by name. ``checks`` holds the last results by context."""
+    """Everything, each kind sorted by name. ``checks`` holds the last results by context, ``missed`` by server the
+    contexts that it was left out of."""
 
     servers: tuple[ServerNode, ...] = ()
     platforms: tuple[PlatformNode, ...] = ()
     sites: tuple[SiteNode, ...] = ()
     problems: tuple[Problem, ...] = ()
     checks: Mapping[str, CheckResult] = field(default_factory=dict)
+    missed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def server(self, name: str) -> ServerNode | None:
         return next((server for server in self.servers if server.name == name), None)
@@ -128,7 +130,14 @@ class Topology:
         return [site for site in self.sites if site.platform not in known]
 
     def state_of(self, name: str, group: str = "") -> str:
-        """``ok``, ``warning``, ``failed``, or empty when there was no check; of a server as a member of a group."""
+        """``ok``, ``warning``, ``failed``, or empty when there was no check; of a server as a member of a group.
+
+        A server that has missed something is to be looked at, however the last check went.
+        """
+        state = self._checked(name, group)
+        return WARNING if state in ("", OK) and self.missed.get(name) else state
+
+    def _checked(self, name: str, group: str) -> str:
         result = self.checks.get(group)
         if result is not None and name in result.members:
             return result.members[name].state
@@ -142,10 +151,11 @@ def topology(
     broken: Iterable[Problem] = (),
     checks: Mapping[str, CheckResult] | None = None,
     databases: Mapping[str, str] | None = None,
+    missed: Mapping[str, Sequence[str]] | None = None,
 ) -> Topology:
     """Everything in these records, by context name. ``broken``: contexts whose files cannot be read.
 
-    ``databases`` holds names of databases by site.
+    ``databases`` holds names of databases by site; ``missed`` what servers were left out of.
     """
     problems = list(broken)
     servers, platforms, sites = [], [], []
@@ -161,7 +171,7 @@ def topology(
                 sites.append(_site(name, record, (databases or {}).get(name, "")))
         else:
             problems.append(Problem(name, f"It is neither server, platform nor site but {kind or 'nothing'}"))
-    found = Topology(tuple(servers), tuple(platforms), tuple(sites), (), checks or {})
+    found = Topology(tuple(servers), tuple(platforms), tuple(sites), (), checks or {}, missed or {})
     return replace(
         found, problems=tuple(sorted([*problems, *_lost(found)], key=lambda one: (one.context, one.message)))
     )
@@ -187,6 +197,7 @@ def only(whole: Topology, names: Sequence[str]) -> Topology:
         tuple(sites),
         tuple(problem for problem in whole.problems if problem.context in kept),
         {name: result for name, result in whole.checks.items() if name in kept},
+        {name: contexts for name, contexts in whole.missed.items() if name in kept},
     )
 
 

@@ -78,13 +78,18 @@ def moment(time: int) -> str:
 
 
 def explained(topology: Topology, name: str, group: str = "") -> str:
-    """The state of the last check with its date and message; empty when there was none."""
-    state = topology.state_of(name, group)
-    of_group = topology.checks.get(group)
+    """The state of the last check with its date and message, and what a server has missed; empty without either."""
+    missed = topology.missed.get(name, ())
+    behind = f"has missed {', '.join(f'@{one}' for one in missed)}" if missed else ""
+    return "; ".join(filter(None, [_checked(topology, name, group), behind]))
+
+
+def _checked(topology: Topology, name: str, group: str) -> str:
+    of_group, own = topology.checks.get(group), topology.checks.get(name)
     if of_group is not None and name in of_group.members:
-        time, message = of_group.time, of_group.members[name].message
-    elif name in topology.checks:
-        time, message = topology.checks[name].time, topology.checks[name].message
+        time, state, message = of_group.time, of_group.members[name].state, of_group.members[name].message
+    elif own is not None:
+        time, state, message = own.time, own.state, own.message
     else:
         return ""
     return f"{state}, {moment(time)}" + (f": {message}" if message else "")
@@ -132,7 +137,8 @@ def _server_data(topology: Topology, server: ServerNode) -> PhpArray:
     ]
     services: PhpArray = {"http": server.http, "db": server.db}
     about: PhpArray = {"name": server.name, "host": server.host, "hub": server.is_hub, **services}
-    return {**about, "members": php_list(members), **_check(topology, server.name)}
+    missed = php_list(list(topology.missed.get(server.name, ())))
+    return {**about, "members": php_list(members), "missed": missed, **_check(topology, server.name)}
 
 
 def _site_data(topology: Topology, site: SiteNode) -> PhpArray:

@@ -88,6 +88,18 @@ def test_a_member_may_be_well_by_itself_and_not_in_its_group() -> None:
     assert WHOLE.state_of("web1", "cluster") == ""
 
 
+def test_a_server_that_has_missed_something_is_to_be_looked_at() -> None:
+    whole = topology(RECORDS, checks=CHECKS, missed={"web2": ["a.test", "d7"], "web1": ["d7"]})
+    assert whole.state_of("web2", "cluster") == "failed"
+    assert whole.state_of("web2") == whole.state_of("web1", "cluster") == "warning"
+    assert "@web2  slave  web2.test  nginx  [ok, 2023-11-14 22:15 UTC; has missed @a.test, @d7]" in as_text(whole)
+    assert "@web1  member  web1.test  apache  [has missed @d7]" in as_text(whole)
+    assert "has missed @d7" in as_svg(whole)
+    assert "warning" in as_mermaid(topology(RECORDS, missed={"web1": ["d7"]}))
+    assert '"missed": {"0": "a.test", "1": "d7"}' in json.dumps(as_data(whole))
+    assert only(whole, ["mail"]).missed == {}
+
+
 def test_text() -> None:
     assert as_text(WHOLE) == (
         """\
@@ -261,11 +273,15 @@ def test_the_command_reads_what_is_on_disk(tmp_path: Path) -> None:
     (site / "drushrc.php").write_text("<?php\n$options['db_name'] = 'atest';\n")
     (tmp_path / ".provision-py/checks").mkdir(parents=True)
     (tmp_path / ".provision-py/checks/a.test.json").write_text('{"time": 0, "state": "ok"}')
+    (tmp_path / ".provision-py/left-out/server_master").mkdir(parents=True)
+    (tmp_path / ".provision-py/left-out/server_master/p").touch()
+    (tmp_path / ".provision-py/left-out/db").mkdir()
 
     found = read_topology(session)
 
     assert [one.database for one in found.sites] == ["atest"]
     assert found.state_of("a.test") == "ok"
+    assert found.missed == {"server_master": ["p"]}
     assert [one.context for one in found.problems] == ["bad"]
     shown = run_topology(session, None, ["@db"], {})
     assert set(shown.others) == {"text", "svg", "mermaid"}
