@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
-from farm_system import ERROR, SUCCESS, Farm, Ran, mentions, site_folder
+from farm_system import ERROR, PLATFORMS, SUCCESS, Farm, Ran, mentions, site_folder
 
 MEMBERS = ("web1", "web2")
 MACHINES = ("hub", *MEMBERS)
@@ -22,6 +22,8 @@ SYNCED = ("platform", "site")
 
 MARK = "by hand"
 CONFIG = "/var/aegir/config"
+#: A file of the platform, another one on each machine.
+CODE = f"{PLATFORMS}/shared/by-hand.txt"
 SETTINGS = f"{site_folder('shared', 'one.test')}/settings.php"
 
 #: Changes what belongs to the members themselves, to the platform and to the site, and nothing of other sites.
@@ -31,6 +33,8 @@ find {CONFIG}/server_web1* {CONFIG}/server_web2* -type f 2>/dev/null |
 find {CONFIG}/ -path "*/vhost.d/one.test" -o -path "*/platform.d/platform_shared.conf" >>/tmp/by-hand
 while read -r file; do echo "# {MARK}" >>"$file"; done </tmp/by-hand
 echo "// {MARK}" >>{SETTINGS}
+hostname >>{CODE}
+chown aegir:aegir {CODE}
 """
 
 
