@@ -87,6 +87,9 @@ final class ProvisionTreeSwitch
     public function undo()
     {
         if (!is_dir($this->work)) {
+            // Undone already, or never begun. A tree was there, so without one nothing can be said.
+            $names = is_dir($this->top) ? scandir($this->top) : [];
+            $this->must(count($names) > 2, "find anything in {$this->top}; its disk may not be mounted");
             return;
         }
         $this->lock();

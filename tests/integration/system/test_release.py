@@ -476,6 +476,24 @@ class TestFaults:
         staging.undo(two.web1.host, record["work"])
         assert state_of(two.web1.disk / PLATFORM) == former
 
+    @pytest.mark.parametrize("mount_point", ["gone", "empty"])
+    def test_an_undo_waits_for_a_disk_that_is_away(self, two: Two, mount_point: str) -> None:
+        former = two.there()
+        change(two.here)
+        record = two.released()
+        there = two.web2.disk / PLATFORM
+        away = there.rename(there.with_name("away"))
+        if mount_point == "empty":
+            there.mkdir()
+        with pytest.raises(HostError, match=r"find anything in .*drupal 7; its disk may not be mounted"):
+            two.undo(record)
+        assert two.there()[0] == former[0]
+        if mount_point == "empty":
+            there.rmdir()
+        away.rename(there)
+        two.undo(record)
+        assert two.there() == former
+
     def test_a_member_without_php_is_named(self, two: Two) -> None:
         change(two.here)
         former = two.there()
