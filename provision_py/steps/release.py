@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provision_py.steps.step import Note, Record, World, cleans_up, undoes
-from provision_py.steps.sync import everywhere, remote_hosts, tell
+from provision_py.steps.sync import everywhere, remote_hosts, servers_without, tell
 from provision_py.system import rsync, staging, transfer
 from provision_py.system.rsync import Change, SyncOptions, Tree, Uploads
 from provision_py.system.ssh import SshHost
@@ -38,17 +38,8 @@ class ReleaseTree:
     kind: str = "release"
 
     def prepare(self, world: World, vault: Path) -> Record:
-        hosts = remote_hosts(world, self.servers)
-        if hosts:
-            transfer.check_source(self.tree.path, self.roots)
-
-        def look(server: str) -> bool:
-            transfer.check_target(hosts[server], self.tree.path, self.roots)
-            return hosts[server].stat(self.tree.path) is not None
-
-        found = everywhere(hosts, look, "cannot be synced, so nothing was changed anywhere")
         work = f"{self.tree.path}/{rsync.WORK_FOLDERS}{secrets.token_hex(6)}"
-        new = [server for server, existed in found if not existed]
+        new = servers_without(world, self.servers, self.tree.path, self.roots)
         return {"path": self.tree.path, "roots": list(self.roots), "work": work, "new": new}
 
     def apply(self, world: World, record: Record, note: Note) -> None:

@@ -36,16 +36,7 @@ class SyncTree:
     kind: str = "sync"
 
     def prepare(self, world: World, vault: Path) -> Record:
-        hosts = remote_hosts(world, self.servers)
-        if hosts:
-            transfer.check_source(self.tree.path, self.roots)
-
-        def look(server: str) -> bool:
-            transfer.check_target(hosts[server], self.tree.path, self.roots)
-            return hosts[server].stat(self.tree.path) is not None
-
-        found = everywhere(hosts, look, "cannot be synced, so nothing was changed anywhere")
-        new = [server for server, existed in found if not existed]
+        new = servers_without(world, self.servers, self.tree.path, self.roots)
         return {"path": self.tree.path, "roots": list(self.roots), "new": new}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
@@ -206,6 +197,21 @@ def remote_hosts(world: World, servers: Sequence[str]) -> dict[str, SshHost]:
         if isinstance(host, SshHost) and host not in found.values():
             found[server] = host
     return found
+
+
+def servers_without(world: World, servers: Sequence[str], path: str, roots: Sequence[str]) -> list[str]:
+    """Look at a tree before it is synced: here, and on the servers; those that do not have it. Raises HostError when
+    it must not be synced from here or to one of them."""
+    hosts = remote_hosts(world, servers)
+    if hosts:
+        transfer.check_source(path, roots)
+
+    def look(server: str) -> bool:
+        transfer.check_target(hosts[server], path, roots)
+        return hosts[server].stat(path) is not None
+
+    found = everywhere(hosts, look, "cannot be synced, so nothing was changed anywhere")
+    return [server for server, existed in found if not existed]
 
 
 def everywhere(
