@@ -3,13 +3,15 @@
 
 All machines are hosts of one lab (see provision_py/sandbox/lab), with an Apache and nginx in turn, so they share the
 cores of this one. The shortest of all rounds counts; the processor time of the hub's own processes is shown apart.
-``--members`` changes their number. Code bases are named as for the other benchmarks; the stand-in is measured too.
+``--members`` changes their number, ``--php`` how the Apaches run PHP: a module loses all compiled code with each
+reload, php-fpm does not. Code bases are named as for the other benchmarks; the stand-in is measured too.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from cluster_farm import Farm, set_up
@@ -19,6 +21,7 @@ from stage import code_bases
 
 from provision_py.errors import HostError
 from provision_py.sandbox.base import reap_abandoned
+from provision_py.sandbox.lab.hostspec import default_hosts
 from provision_py.sandbox.lab.lab import Lab
 
 BOUND = 1.6
@@ -44,14 +47,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="times that each site is verified")
     parser.add_argument("--members", type=int, default=8, help="members of the large cluster")
+    parser.add_argument("--php", choices=("module", "fpm"), default="module", help="PHP of the members with Apache")
     parser.add_argument("--profile", action="store_true", help="show where a verify on all members spends its time")
     options = parser.parse_args()
     reap_abandoned()
     sources = code_bases()
     columns = ("site", "1 member", f"{options.members} members", "hub's processor time", "scripts + rsyncs a member")
-    table = Table("Verify of a site on a cluster", columns)
+    table = Table(f"Verify of a site on a cluster, Apache with PHP as {options.php}", columns)
+    hosts = [replace(host, php=options.php) for host in default_hosts(options.members)]
     try:
-        with Lab.start(webs=options.members, expose=sources, disk_size="2g") as lab:
+        with Lab.start(hosts, expose=sources, disk_size="2g") as lab:
             farm = set_up(lab)
             measure(farm, table, "stand-in", None, options)
             for source in sources:
