@@ -68,8 +68,8 @@ class SyncBack:
     """Changes nothing. Undo makes a file or tree on other servers what it is here by then, uploads left alone.
 
     To be the first step of a command that changes a file here which others change too, and syncs it: what the steps
-    after it have changed here is undone before, and what others have changed meanwhile stays. Servers that did not
-    have it get nothing.
+    after it have changed here is undone before, and what others have changed meanwhile stays. Servers that do not
+    have it then get nothing.
     """
 
     servers: Sequence[str]
@@ -80,15 +80,9 @@ class SyncBack:
     kind: str = "sync_back"
 
     def prepare(self, world: World, vault: Path) -> Record:
-        hosts = remote_hosts(world, self.servers)
-        found = everywhere(
-            hosts,
-            lambda server: hosts[server].stat(self.tree.path),
-            "cannot be asked, so nothing was changed anywhere",
-        )
-        having = [server for server, state in found if state is not None]
+        servers = list(remote_hosts(world, self.servers))
         return {
-            "tree": asdict(self.tree), "roots": list(self.roots), "options": asdict(self.options), "having": having,
+            "tree": asdict(self.tree), "roots": list(self.roots), "options": asdict(self.options), "servers": servers,
         }  # fmt: skip
 
     def apply(self, world: World, record: Record, note: Note) -> None:
@@ -101,12 +95,13 @@ def undo_sync_back(world: World, record: Mapping[str, Any]) -> None:
     if not os.path.lexists(tree.path):
         return
     options = SyncOptions(**{name: tuple(value) for name, value in record["options"].items()})
-    hosts = remote_hosts(world, record["having"])
-    everywhere(
-        hosts,
-        lambda server: transfer.push(hosts[server], tree, record["roots"], options),
-        "did not get its former files back",
-    )
+    hosts = remote_hosts(world, record["servers"])
+
+    def put_back(server: str) -> None:
+        if hosts[server].stat(tree.path) is not None:
+            transfer.push(hosts[server], tree, record["roots"], options)
+
+    everywhere(hosts, put_back, "did not get its former files back")
 
 
 @dataclass(frozen=True)

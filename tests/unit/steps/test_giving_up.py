@@ -137,7 +137,7 @@ def test_databases_and_trees_on_a_server_that_is_gone(tmp_path: Path) -> None:
     undo_database(world, record | {"database_made": True})
     undo_sync(world, {"path": str(tmp_path), "roots": [str(tmp_path)], "new": ["w2"]})
     tree = {"path": str(tmp_path), "exclude_sites": False, "sites": [], "exclude": []}
-    undo_sync_back(world, {"tree": tree, "roots": [str(tmp_path)], "options": {}, "having": ["w2"]})
+    undo_sync_back(world, {"tree": tree, "roots": [str(tmp_path)], "options": {}, "servers": ["w2"]})
     assert world.host("w2").stat(str(tmp_path)) is None
     with pytest.raises(HostError, match="gone"):
         world.host("w2").read("/etc/passwd")

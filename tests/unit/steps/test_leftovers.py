@@ -16,7 +16,7 @@ ROLLOUT = {
     "reloaded": True,
 }
 SYNC = {"path": "/var/aegir/platforms/d", "roots": ["/var/aegir"], "new": ["server_web2", "web3"]}
-BACK = {"tree": {"path": "/p/sites/a", "sites": []}, "having": ["server_web1", "server_web2"]}
+BACK = {"tree": {"path": "/p/sites/a", "sites": []}, "servers": ["server_web1", "server_web2"]}
 DATABASE = {"server": "server_db", "name": "site1", "user": "u1", "existed": False, "new_accounts": ["web1", "web2"]}
 GRANTS = {"server": "server_db", "user": "u1", "missing": ["web2"]}
 NOTED = {"path": "/p", "kept": {"server_web2": "/p.old", "server_web1": "/p.old"}}
