@@ -36,7 +36,7 @@ def check_reachable(session: Session, context: Context) -> None:
     session.absent = frozenset()
     members = _members(session, context)
     _, failures = fanout.each(
-        farm.remote(session, list(members.values())), lambda server: session.host_of(server).stat("/")
+        farm.remote(session, list(members.values())), lambda server: session.host_of(server).ready()
     )
     down = {failure.item.name: failure.error for failure in failures}
     problems = down | _behind(session, context, [server for name, server in members.items() if name not in down])

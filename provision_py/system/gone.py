@@ -22,6 +22,9 @@ class GoneHost:
     def is_local(self) -> bool:
         return False
 
+    def ready(self) -> None:
+        """Nothing."""
+
     def run(
         self,
         argv: Sequence[str],

@@ -86,6 +86,10 @@ class Host(Protocol):
     @property
     def is_local(self) -> bool: ...
 
+    def ready(self) -> None:
+        """See to it that programs can run there."""
+        ...
+
     def run(
         self,
         argv: Sequence[str],

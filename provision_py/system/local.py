@@ -35,6 +35,9 @@ class LocalHost:
     def is_local(self) -> bool:
         return True
 
+    def ready(self) -> None:
+        """They always can."""
+
     def run(
         self,
         argv: Sequence[str],

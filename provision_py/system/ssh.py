@@ -54,6 +54,11 @@ class SshHost(RemoteFiles):
         """Connect and log in now, to know whether that works. Raises HostError."""
         self._link.connection()
 
+    def ready(self) -> None:
+        """Connect, log in and see that programs run there. Raises HostError."""
+        if not self._link.is_guarded():
+            self.stat("/")
+
     def close(self) -> None:
         """Give the connections back. A later use connects again."""
         self._link.close()

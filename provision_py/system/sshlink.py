@@ -131,6 +131,10 @@ class Link:
                 self.made += 1
             return self._connection
 
+    def is_guarded(self) -> bool:
+        """Connect, and start the guard. Without one, nothing is known about whether programs run there."""
+        return self._guard_of(self.connection()) is not None
+
     def close(self) -> None:
         with self._lock:
             connection, self._connection, self._guard = self._connection, None, None

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from provision_py.errors import HostError, ProcessError
 from provision_py.sandbox.base import Sandbox
 from provision_py.sandbox.sshd import make_client, make_key, start_sshd
 from provision_py.system import sshconnect, sshlink
-from provision_py.system.ssh import SshPool
+from provision_py.system.ssh import SshHost, SshPool
 from provision_py.system.sshconfig import SshSettings
 from system.conftest import USER, Machine, runs, wait_until
 
@@ -146,11 +147,13 @@ class TestLogin:
         subprocess.run([*host.multiplexer.command(), "web1.test", "true"], check=True, capture_output=True)
         pool.close()
 
-    def test_an_account_that_runs_no_commands(self, machine: Machine) -> None:
+    @pytest.mark.parametrize("use", [lambda host: host.run(["true"]), SshHost.ready], ids=["run", "ready"])
+    def test_an_account_that_runs_no_commands(self, machine: Machine, use: Callable[[SshHost], object]) -> None:
         keys = machine.sshd.authorized_keys
+        machine.host().ready()
         keys.write_text(f'command="echo go away" {keys.read_text()}')
         with pytest.raises(HostError, match="go away") as caught:
-            machine.host().run(["true"])
+            use(machine.host())
         assert caught.value.code == "PROVISION_SSH_SHELL"
 
     def test_what_start_up_files_print_is_not_output(self, machine: Machine) -> None:
