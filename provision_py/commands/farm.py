@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from provision_py.commands import packchecks
 from provision_py.commands.databasestep import GrantHosts
+from provision_py.commands.memberfacts import BARE_PHP
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Platform, Server, Site
 from provision_py.drupal.codebase import vendor_folder
@@ -26,9 +27,6 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: What the probe says before it asks.
 _ASKED = "Asked the database: "
-#: PHP without its configuration starts in a third of the time. Where it has no mysqli then, the usual one is asked.
-_BARE = ("-n", "-d", "display_errors=0", "-d", "extension=mysqlnd", "-d", "extension=mysqli")
-
 #: Asks a database server, from a web server and by its PHP, for whom it takes us. The user does not exist: the
 #: refusal names the host, and no password is needed.
 _PROBE = (
@@ -65,7 +63,7 @@ def grant_hosts(session: Session, site: Site, *, granted: Collection[str] = ()) 
 
     def probe(server: Server, host: str, port: int) -> str:
         said = ""
-        for options in (_BARE, ()):
+        for options in (BARE_PHP, ()):
             argv = ["php", *options, "-r", _PROBE, "--", host, str(port)]
             said, asked, answer = session.host_of(server).run(argv, timeout=30, check=False).stdout.partition(_ASKED)
             if asked:

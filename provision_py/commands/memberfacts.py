@@ -23,13 +23,18 @@ FREE_SPACE = 256 * 1024 * 1024
 
 TIMEOUT = 60.0
 
+#: PHP without its configuration starts in a third of the time. Where it lacks something then, the usual one is asked.
+BARE_PHP = ("-n", "-d", "display_errors=0", "-d", "extension=mysqlnd", "-d", "extension=mysqli")
+
 #: Runs on each web server, by its PHP; the job comes on its standard input, so no password is in a process list.
-_FACTS = """
+#: Extensions are those that the configuration names, as far as their files are there, and those built into PHP. PHP
+#: without its configuration gives no answer where that moves the folder of extensions.
+_FACTS = r"""
 $job = json_decode(stream_get_contents(STDIN), true);
 $folder = $job["path"];
 while (!is_dir($folder) && $folder !== dirname($folder)) { $folder = dirname($folder); }
 $facts = ["time" => microtime(true), "php" => PHP_MAJOR_VERSION . "." . PHP_MINOR_VERSION,
-    "extensions" => array_map("strtolower", get_loaded_extensions()),
+    "extensions" => extensions(PHP_EXTENSION_DIR),
     "there" => is_dir($job["path"]), "free" => disk_free_space($folder),
     "resolves" => true, "login" => null];
 if (!isset($job["host"])) { exit(json_encode($facts)); }
@@ -40,6 +45,33 @@ $link->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);
 $ok = @$link->real_connect($job["host"], $job["user"], $job["password"], $job["name"], $job["port"]);
 $facts["login"] = $ok ? null : mysqli_connect_error();
 echo json_encode($facts);
+
+function extensions($folder) {
+    $found = [];
+    foreach (get_loaded_extensions() as $name) {
+        $name = str_replace("zend ", "", strtolower($name));
+        if (!is_file("$folder/$name.so")) { $found[$name] = true; }
+    }
+    $bare = !php_ini_loaded_file() && !php_ini_scanned_files();
+    $own = is_file(PHP_CONFIG_FILE_PATH . "/php-cli.ini") ? "php-cli.ini" : "php.ini";
+    $files = [PHP_CONFIG_FILE_PATH . "/$own"];
+    foreach (explode(PATH_SEPARATOR, (string) getenv("PHP_INI_SCAN_DIR")) as $more) {
+        $more = $more === "" ? PHP_CONFIG_FILE_SCAN_DIR : $more;
+        foreach ($more === "" ? [] : (array) @scandir($more) as $name) {
+            if (substr((string) $name, -4) === ".ini") { $files[] = "$more/$name"; }
+        }
+    }
+    foreach ($files as $file) {
+        $text = (string) @file_get_contents($file);
+        if ($bare && preg_match('/^[ \t]*extension_dir[ \t]*=/im', $text)) { exit(1); }
+        preg_match_all('/^[ \t]*(?:zend_)?extension[ \t]*=[ \t]*"?([^"\s;]+)/im', $text, $named);
+        foreach ($named[1] as $name) {
+            $path = strpos($name, "/") === false ? "$folder/" . preg_replace('/\.so$/', "", $name) . ".so" : $name;
+            if (is_file($path)) { $found[strtolower(basename($path, ".so"))] = true; }
+        }
+    }
+    return array_keys($found);
+}
 """
 
 
@@ -97,16 +129,18 @@ def doubts(
 
 
 def _answer(session: Session, server: Server, job: Mapping[str, Any]) -> Mapping[str, Any]:
-    done = session.host_of(server).run(["php", "-r", _FACTS], stdin=Secret(json.dumps(job)), timeout=TIMEOUT)
-    try:
-        found = json.loads(done.stdout)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ProvisionError(
-            f"PHP on @{server.name} gave no answer", where=server.remote_host, hint=done.stderr.strip()[-300:]
-        )
-    return found
+    said = ""
+    for options in (BARE_PHP, ()):
+        argv = ["php", *options, "-r", _FACTS]
+        done = session.host_of(server).run(argv, stdin=Secret(json.dumps(job)), timeout=TIMEOUT, check=False)
+        try:
+            found = json.loads(done.stdout)
+        except ValueError:
+            said = done.stderr or done.stdout
+            continue
+        if isinstance(found, dict):
+            return found
+    raise ProvisionError(f"PHP on @{server.name} gave no answer", where=server.remote_host, hint=said.strip()[-300:])
 
 
 def weighed(

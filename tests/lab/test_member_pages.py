@@ -84,7 +84,7 @@ def test_facts_of_members_that_are_doubtful_are_warnings(farm: Farm, what: str) 
     )
     nid = farm.one if what == "site" else farm.cluster
     with farm.lab.faults.wrapped(
-        farm.lab.web1, "/usr/bin/php", f'case "$2" in *disk_free_space*) {body} ;; esac\nexec "$original" "$@"'
+        farm.lab.web1, "/usr/bin/php", f'case "$*" in *disk_free_space*) {body} ;; esac\nexec "$original" "$@"'
     ):
         ran = farm.verify(nid)
     assert ran.status == WARNING, ran.log
