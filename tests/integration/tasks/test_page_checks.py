@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def test_a_site_that_was_right_and_is_wrong_fails_the_verify_and_everything_is_p
     assert "it answers 500, as before" in hosting.said()
     session = hosting.session()
     assert read_results(session.state)[0]["one.example.test"].state == "warning"
+
+
+def test_the_page_is_warmed_up_once_drupal_has_lost_its_caches(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    log = folder / "files/order"
+    log.touch()
+    log.chmod(0o666)
+    write_settings(hosting, folder, f"file_put_contents('{log}', PHP_SAPI === 'cli' ? 'D' : 'P', FILE_APPEND);")
+    log.write_text("")
+    assert verified(hosting, site) == SUCCESS, hosting.said()
+    assert re.fullmatch("PD+PP", log.read_text()), "page, Drupal, page to warm up, page to judge by"
 
 
 def test_a_new_site_that_is_not_served_is_not_installed(hosting: Hosting) -> None:
