@@ -103,9 +103,7 @@ def recover_tasks(session: Session, db: Database) -> list[TaskRecord]:
     for task in stale_runs(db):
         accepted = accepted_run(db, task.nid)
         try:
-            with Heartbeat(db, task.nid) as heartbeat:
-                if accepted:
-                    heartbeat.mark_accepted(db)
+            with Heartbeat(db, task.nid, accepted=accepted) as heartbeat, heartbeat.abandoned_on_failure():
                 _finish_dead(session, db, task, accepted)
         except ProvisionError as error:
             session.log.warning(f"The interrupted task {task.nid} is left for later: {error}", code=error.code)

@@ -75,13 +75,10 @@ def run_task(session: Session, db: Database, nid: int, *, force: bool = False) -
         log_db.connect()
         task = claim_task(db, nid, now=int(time.time()), force=force, features=front.features)
         started = time.monotonic()
-        try:
+        with heartbeat.abandoned_on_failure():
             stopped = _run_and_log(session, db, log_db, task, heartbeat, started, front)
             # The status follows from the log, so every row of it must be there.
             status = patiently(lambda: finish(db, task))
-        except BaseException:
-            heartbeat.abandon()
-            raise
     if stopped is not None:
         raise stopped
     return Finished(task, status, time.monotonic() - started)

@@ -11,6 +11,8 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -107,11 +109,18 @@ class Heartbeat:
 
     Open it *before* the task is claimed and close it after its final status is stored: then a run that dies at any
     moment in between is found by :func:`stale_runs`. Raises TaskError (HOSTING_TASK_RUNNING) when another living
-    runner of ours has the task. The row goes at the end; a row that lapsed is taken over.
+    runner of ours has the task. The row goes at the end; a row that lapsed is taken over. ``accepted``: it is known
+    already that the results are stored.
     """
 
     def __init__(
-        self, db: Database, nid: int, *, lifetime: float = RUN_LIFETIME, interval: float = RUN_INTERVAL
+        self,
+        db: Database,
+        nid: int,
+        *,
+        accepted: bool = False,
+        lifetime: float = RUN_LIFETIME,
+        interval: float = RUN_INTERVAL,
     ) -> None:
         self.nid = nid
         self.name = f"{RUN_PREFIX}{nid}"
@@ -119,6 +128,7 @@ class Heartbeat:
         self.lifetime = lifetime
         self.interval = interval
         self._db = db
+        self._accepted = accepted
         self._own = db.sibling()
         self._lost = threading.Event()
         self._abandoned = False
@@ -145,12 +155,19 @@ class Heartbeat:
                 code="PROVISION_RUN_LOST",
             )
 
-    def abandon(self) -> None:
-        """Leave the task to :func:`stale_runs`: at the end the row does not go, but lapses at once."""
-        self._abandoned = True
+    @contextmanager
+    def abandoned_on_failure(self) -> Iterator[None]:
+        """Should what is done within fail, the task is left to :func:`stale_runs`: at the end the row does not go,
+        but lapses at once. To be used as soon as the task is *processing*."""
+        try:
+            yield
+        except BaseException:
+            self._abandoned = True
+            raise
 
     def __enter__(self) -> Heartbeat:
-        if not _take(self._db, self.name, self.value, self.lifetime):
+        value = self.value + (_ACCEPTED if self._accepted else "")
+        if not _take(self._db, self.name, value, self.lifetime):
             raise TaskError(
                 f"Task {self.nid} is being run already",
                 hint="Its runner is alive; wait until it is done",
@@ -261,11 +278,17 @@ def _expired_nids(db: Database) -> list[int]:
 
 
 def _take(db: Database, name: str, value: str, seconds: float) -> bool:
-    """Insert the row of a lock, after removing a lapsed one. The primary key lets one of many succeed."""
+    """Make the row of a lock ours: a lapsed one, or a new one. The primary key lets one of many succeed.
+
+    There is no moment without the row of a run that is taken over: who dies then would leave a task that says
+    *processing* and is nobody's.
+    """
+    values = {"name": name, "value": value, "seconds": seconds}
     for _attempt in range(3):
         try:
-            db.execute(queries.DROP_EXPIRED_LOCK, {"name": name})
-            db.insert(queries.TAKE_LOCK, {"name": name, "value": value, "seconds": seconds})
+            if db.execute(queries.TAKE_EXPIRED_LOCK, values) == 1:
+                return True
+            db.insert(queries.TAKE_LOCK, values)
         except DuplicateError:
             return False
         except DeadlockError:

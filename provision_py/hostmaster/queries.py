@@ -230,6 +230,10 @@ LOG_TYPES: Final = "SELECT DISTINCT CAST(type AS BINARY) AS type FROM {hosting_t
 # Locks (includes/lock.inc). The database's clock decides, so that machines need not agree on the time.
 
 DROP_EXPIRED_LOCK: Final = "DELETE FROM {semaphore} WHERE name = %(name)s AND expire < UNIX_TIMESTAMP(NOW(6))"
+TAKE_EXPIRED_LOCK: Final = """
+    UPDATE {semaphore} SET value = %(value)s, expire = UNIX_TIMESTAMP(NOW(6)) + %(seconds)s
+    WHERE name = %(name)s AND expire < UNIX_TIMESTAMP(NOW(6))
+"""
 TAKE_LOCK: Final = """
     INSERT INTO {semaphore} (name, value, expire)
     VALUES (%(name)s, %(value)s, UNIX_TIMESTAMP(NOW(6)) + %(seconds)s)
