@@ -32,6 +32,7 @@ LOCK_TIMEOUT = 3600.0
 
 def execute(words: Sequence[str]) -> int:
     """Run a command line and print what comes of it. Gives the exit status."""
+    _open_missing_streams()
     _tolerate_any_text()
     wants_json = "--format=json" in words
     try:
@@ -276,6 +277,16 @@ def _print_defect(error: Exception, debug: bool, as_json: bool) -> None:
         code="PROVISION_DEFECT",
     )
     _print_error(failure, as_json)
+
+
+def _open_missing_streams() -> None:
+    """Whoever starts us may have closed standard streams; what we open next must not take their place."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _tolerate_any_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import TextIO
@@ -40,8 +41,19 @@ class TerminalSink:
     def write(self, entry: LogEntry) -> None:
         if self._verbosity >= _FROM.get(entry.type, 1):
             code = f" [{entry.error}]" if entry.error else ""
-            self._stream.write(f"{self._label(entry.type)} {_lines(entry.text)}{code}\n")
+            self._print(f"{self._label(entry.type)} {_lines(entry.text)}{code}\n")
+
+    def _print(self, text: str) -> None:
+        """What cannot be shown, because the reader has gone or the disk is full, must not stop what is shown."""
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            # What is still in the stream's buffer would fail again at the end.
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._stream.fileno())
+                os.close(null)
 
     def _label(self, kind: str) -> str:
         label = f"{kind + ':':<8}"
