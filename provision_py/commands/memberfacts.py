@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ $facts = ["time" => microtime(true), "php" => PHP_MAJOR_VERSION . "." . PHP_MINO
     "there" => is_dir($job["path"]), "free" => disk_free_space($folder),
     "resolves" => true, "login" => null];
 if (!isset($job["host"])) { exit(json_encode($facts)); }
+$facts["code"] = is_file(dirname($job["path"], 2) . "/index.php");
 $facts["resolves"] = filter_var($job["host"], FILTER_VALIDATE_IP) || gethostbyname($job["host"]) !== $job["host"];
 mysqli_report(MYSQLI_REPORT_OFF);
 $link = mysqli_init();
@@ -159,6 +161,8 @@ def weighed(
     if apart > CLOCK_TOLERANCE:
         told.append(f"its clock is {apart:.0f} seconds apart from the hub's")
     free = answer.get("free")
+    if answer.get("code") is False:
+        told.append(f"it has no {os.path.dirname(os.path.dirname(folder))}/index.php: verify the platform")
     if has_folder and not answer.get("there"):
         told.append(f"it has no folder {folder}")
     elif isinstance(free, (int, float)) and not isinstance(free, bool) and free < FREE_SPACE:

@@ -113,8 +113,10 @@ def patiently(
 
 
 def compared(found: dict[str, Seen]) -> dict[str, Seen]:
-    """What the servers show, with a problem where the title is another one than on the first that has one."""
-    first = next((name for name, one in found.items() if one.title), None)
+    """What the servers show, with a problem where the title is another one than on the first that has one and shows
+    the site as it should."""
+    titled = [name for name, one in found.items() if one.title]
+    first = next((name for name in titled if not found[name].problems), next(iter(titled), None))
     if first is None:
         return found
     wanted = found[first].title

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provision_py.commands import memberpages
@@ -49,8 +49,7 @@ class PageCheck:
                 return memberpages.look(session, site, server)
             return memberpages.known(lambda: memberpages.look(session, site, server))
 
-        found, _ = fanout.each(servers, look)
-        return cls(session, site, servers, fresh, {server.name: seen for server, seen in found})
+        return cls(session, site, servers, fresh, _of_each(servers, look))
 
     def warm_up(self) -> None:
         """Ask one server for the page and go on meanwhile: that fills the caches which all share and a command has
@@ -84,7 +83,11 @@ class PageCheck:
                 " that cannot be asked from here, switch provision_check_pages off",
                 code="PROVISION_SITE_NOT_SERVED",
             )
-        return memberpages.compared(seen)
+        compared = memberpages.compared(seen)
+        for server in self.servers:
+            for problem in compared[server.name].problems[len(seen[server.name].problems) :]:
+                self.session.log.warning(f"@{server.name}: {problem}", code="PROVISION_MEMBER_DOUBTFUL")
+        return compared
 
     def _looked_again(self, changed: Collection[str]) -> dict[str, Seen]:
         for thread in self._warming:
@@ -93,8 +96,7 @@ class PageCheck:
         ahead = 0 if self._warming else 1
         seen: dict[str, Seen] = {}
         for servers in (self.servers[:ahead], self.servers[ahead:]):
-            found, _ = fanout.each(servers, lambda server: self._look_again(server, server.name in changed))
-            seen |= {server.name: one for server, one in found}
+            seen |= _of_each(servers, lambda server: self._look_again(server, server.name in changed))
         return seen
 
     def _look_again(self, server: Server, changed: bool) -> Seen:
@@ -123,6 +125,14 @@ def is_wanted(session: Session, site: Site) -> bool:
     """Whether the servers are to be asked: as the site says, else the option of the same name."""
     own = site.properties.get(CHECK_PAGES.name)
     return session.flag(CHECK_PAGES.name, True) if own is None else truthy(own)
+
+
+def _of_each(servers: Sequence[Server], look: Callable[[Server], Seen]) -> dict[str, Seen]:
+    """What each server shows. Raises ProvisionError where it cannot even be said what to ask for."""
+    found, failures = fanout.each(servers, look)
+    if failures:
+        raise fanout.combined(failures, lambda server: f"@{server.name}", "")
+    return {server.name: seen for server, seen in found}
 
 
 def _words(seen: Seen) -> str:

@@ -32,12 +32,14 @@ def judge(before: Seen, after: Seen, *, fresh: bool = False) -> Judgement:
     no answer                                no answer: the hub is not let in       warning
     an answer                                no answer                              failure
     a site's own problem                     the same kind of problem               warning
-    a page that does not look like Drupal    the same                               fine
+    a page that does not look like Drupal,   the same                               fine
+    or nobody is let in
     anything                                 another kind of problem                failure
     anything                                 the site is not known, is shown though failure
                                              disabled, or hidden though enabled
     a new site (``fresh``)                   maintenance mode, a page that is       warning
                                              missing, a login elsewhere
+    nobody is let in                         a new site where nobody is let in      warning
     a new site                               any other problem                      failure
     ======================================== ====================================== =========
     """
@@ -47,6 +49,8 @@ def judge(before: Seen, after: Seen, *, fresh: bool = False) -> Judgement:
         return Judgement.WARNING if before.is_silent else Judgement.FAILURE
     if after.kinds & OURS:
         return Judgement.FAILURE
-    if not after.kinds <= (OF_A_PROFILE if fresh else before.kinds) | {Kind.HIDDEN}:
+    known = OF_A_PROFILE | (before.kinds & {Kind.REFUSED}) if fresh else before.kinds
+    if not after.kinds <= known | {Kind.HIDDEN}:
         return Judgement.FAILURE
-    return Judgement.FINE if after.kinds <= {Kind.FOREIGN, Kind.HIDDEN} else Judgement.WARNING
+    chosen = not fresh and after.kinds <= {Kind.FOREIGN, Kind.HIDDEN, Kind.REFUSED}
+    return Judgement.FINE if chosen else Judgement.WARNING

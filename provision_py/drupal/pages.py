@@ -34,6 +34,7 @@ class Kind(Enum):
     INSTALLER = "not installed"
     ELSEWHERE = "another site"
     FOREIGN = "not Drupal"
+    REFUSED = "the web server lets nobody in"
     DISABLED = "served as disabled"
     ENABLED = "served though disabled"
     MISDIRECTED = "another name does not redirect as it should"
@@ -64,7 +65,8 @@ def examine(page: Page, *, host: str, enabled: bool, others: tuple[str, ...] = (
     """Judge the front page of a site.
 
     ``host`` is the name it was asked by, ``others`` names of the same site that it may redirect to. A site that asks
-    for a login (401, 403) is a matter of the site; one that is missing, broken or another site's is not.
+    for a login (401, or 403 by Drupal) is a matter of the site; one that is missing, broken or another site's is not.
+    A 403 that is not Drupal's may be somebody's rule, but also a web server that cannot read the site's code.
     """
     if not enabled:
         return Verdict(_disabled_problems(page, host, others))
@@ -108,8 +110,10 @@ def examine_redirection(page: Page, *, host: str, target: str, https: bool = Fal
 def _status_problems(status: int, text: str, is_drupal: bool) -> list[Problem]:
     if status == 503 and is_drupal:
         return [Problem(Kind.MAINTENANCE, "it is in maintenance mode or not available")]
-    if status in (401, 403):
+    if status == 401 or (status == 403 and is_drupal):
         return []
+    if status == 403:
+        return [Problem(Kind.REFUSED, "it answers 403, and not from Drupal")]
     if status >= 500:
         return [Problem(Kind.BROKEN, f"it answers {status}")]
     if status >= 400:

@@ -77,6 +77,34 @@ def test_a_member_that_was_broken_before_is_a_warning(farm: Farm) -> None:
     assert ran.status == SUCCESS, ran.log
 
 
+@pytest.mark.parametrize("lacking", ALL)
+def test_a_member_without_the_platforms_code_is_no_place_for_a_new_site(farm: Farm, lacking: str) -> None:
+    """Apache answers 403 and nginx 404 where there is no code."""
+    site = farm.add_site(f"codeless-{lacking}.test", farm.platform_nid)
+    index = "/var/aegir/platforms/shared/index.php"
+    with away(farm, lacking, index):
+        ran = farm.install(site)
+        assert ran.status == ERROR, ran.log
+        mentions(ran.log, "PROVISION_SITE_NOT_SERVED", f"it has no {index}: verify the platform")
+        ran = farm.verify(farm.one)
+        assert ran.status in (WARNING, ERROR), ran.log
+        mentions(ran.log, f"@server_{lacking}labtest: it has no {index}")
+        checked = farm.hosting.provision("@one.test", "check", check=False)
+        assert checked.returncode == 1
+        told = [line for line in checked.stdout.splitlines() if "well, " not in line]
+        assert len(told) == 1
+        assert lacking in told[0]
+    ran = farm.install(site)
+    assert ran.status == SUCCESS, ran.log
+
+
+@contextmanager
+def away(farm: Farm, host: str, path: str) -> Iterator[None]:
+    farm.lab[host].run(["mv", path, f"{path}.away"])
+    yield
+    farm.lab[host].run(["mv", f"{path}.away", path])
+
+
 @pytest.mark.parametrize("what", ["site", "cluster"])
 def test_facts_of_members_that_are_doubtful_are_warnings(farm: Farm, what: str) -> None:
     body = (

@@ -118,6 +118,19 @@ def test_sites_that_are_in_maintenance_or_disabled_are_verified(hosting: Hosting
     assert verified(hosting, site) in (SUCCESS, WARNING), hosting.said()
 
 
+def test_a_site_that_cannot_be_asked_for_is_told_before_anything_is_changed(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    store = hosting.session().store
+    kind = hosting.session().master.service_types["http"]
+    store.save("server_master", {"http_service_type": f"{kind}_ssl", "http_ssl_port": hosting.web.port})
+    store.save("one.example.test", {"ssl_enabled": 1, "ssl_key": "../../x"})
+    settings = (folder / "settings.php").stat().st_mtime_ns
+    assert verified(hosting, site) == ERROR
+    (task,) = hosting.db.rows("SELECT MAX(nid) AS nid FROM {hosting_task}")
+    assert hosting.errors(int(task["nid"])) == ["PROVISION_BAD_VALUE"], hosting.said()
+    assert (folder / "settings.php").stat().st_mtime_ns == settings
+
+
 def test_asking_can_be_switched_off(hosting: Hosting) -> None:
     site, folder = hosting.installed()
     breaks_when_drupal_is_started_again(hosting, folder)

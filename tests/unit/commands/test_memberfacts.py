@@ -28,6 +28,7 @@ def test_a_server_that_has_what_the_site_needs() -> None:
         ({"time": 990.0}, "its clock is 10 seconds apart from the hub's"),
         ({"time": 1061.0}, "its clock is 60 seconds apart from the hub's"),
         ({"there": False}, f"it has no folder {FOLDER}"),
+        ({"code": False}, "it has no /var/aegir/platforms/p/index.php: verify the platform"),
         ({"free": 5 * 1024 * 1024}, f"only 5 MiB are free for {FOLDER}"),
         ({"resolves": False}, "it does not know the address of the database server db.test"),
         ({"login": "Access denied"}, "the database refuses the site: Access denied"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from provision_py.commands.memberpages import PATIENCE, UNCHANGED_PATIENCE, Seen, compared, known, patiently
@@ -81,3 +83,7 @@ def test_pages_of_several_servers_are_compared() -> None:
     (problem,) = found["web3"].problems
     assert str(problem) == "its front page is titled “Another one”, that of @web1 “Welcome”"
     assert compared({"web1": Seen()}) == {"web1": Seen()}
+    forbidden = replace(BROKEN, title="403 Forbidden")
+    found = compared({"web1": forbidden, "web2": RIGHT})
+    assert found["web2"] == RIGHT
+    assert len(found["web1"].problems) == 2

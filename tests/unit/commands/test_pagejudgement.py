@@ -56,6 +56,14 @@ def test_a_site_that_hides_what_it_is_made_of() -> None:
     assert judge(showing(Kind.FOREIGN), showing(Kind.FOREIGN), fresh=True) is FAILURE
 
 
+def test_a_web_server_that_lets_nobody_in() -> None:
+    assert judge(showing(Kind.REFUSED), showing(Kind.REFUSED)) is FINE
+    assert judge(showing(Kind.REFUSED), showing(Kind.REFUSED), fresh=True) is WARNING
+    for fresh in (True, False):
+        assert judge(showing(), showing(Kind.REFUSED), fresh=fresh) is FAILURE
+        assert judge(showing(Kind.UNKNOWN), showing(Kind.REFUSED), fresh=fresh) is FAILURE
+
+
 def test_a_site_that_another_one_hides() -> None:
     assert judge(showing(), showing(Kind.HIDDEN), fresh=True) is FINE
     assert judge(showing(), showing(Kind.HIDDEN)) is FINE

@@ -48,6 +48,7 @@ def test_a_good_page_has_a_title_and_a_version() -> None:
         (page(302, b"", location="/install.php?profile=x"), Kind.INSTALLER, "installer"),
         (page(302, b"", location="http://aegir.example/hosting/disabled/one.example"), Kind.DISABLED, "disabled"),
         (page(301, b"", location="http://other.example/"), Kind.ELSEWHERE, "another site, other.example"),
+        (page(403, b"<title>403 Forbidden</title>"), Kind.REFUSED, "answers 403, and not from Drupal"),
     ],
 )
 def test_problems_are_named(answer: Page, kind: Kind, problem: str) -> None:
@@ -59,7 +60,8 @@ def test_problems_are_named(answer: Page, kind: Kind, problem: str) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        page(403, b"<p>log in first"),
+        page(401, b"<p>log in first"),
+        page(403, b"<p>Access denied", expires="Sun, 19 Nov 1978 05:00:00 GMT"),
         page(301, b"", location="https://one.example/"),
         page(302, b"", location="/en"),
         page(301, b"", location="http://www.one.example/"),
