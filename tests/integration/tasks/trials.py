@@ -17,6 +17,7 @@ from provision_py.sandbox.platforms import VERSIONS, Platform
 
 TOP = Path(__file__).resolve().parents[3]
 OTHER = "other.example.test"
+DIED = "PROVISION_RUNNER_DIED"
 
 
 @dataclass(frozen=True)
