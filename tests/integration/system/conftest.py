@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from provision_py.sandbox.base import Sandbox
-from provision_py.sandbox.sshd import Sshd, make_client, start_sshd
-from provision_py.system.ssh import SshHost, SshPool
-from provision_py.system.sshconfig import SshSettings
+from provision_py.sandbox.sshd import make_client, start_sshd
+from provision_py.system.ssh import SshHost
+from system.machines import Machine, start_other
+from system.released_trees import Two, fill
 from tests.conftest import needed
-
-USER = getpass.getuser()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -35,34 +29,6 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 def runs(mark: str) -> bool:
     """Whether a process has ``mark`` in its arguments."""
     return subprocess.run(["pgrep", "-f", mark], capture_output=True).returncode == 0
-
-
-@dataclass
-class Machine:
-    """One sshd, a client's home folder, and the pools that were made for it."""
-
-    sshd: Sshd
-    home: Path
-    pools: list[SshPool] = field(default_factory=list)
-
-    def pool(self, *options: str, home: Path | None = None) -> SshPool:
-        pool = SshPool(SshSettings(("-p", str(self.sshd.port), *options), str(home or self.home)))
-        self.pools.append(pool)
-        return pool
-
-    def host(self, *options: str, home: Path | None = None) -> SshHost:
-        return self.pool(*options, home=home).host(self.sshd.address, USER)
-
-    def break_connections(self) -> None:
-        """End the processes that serve the connections; new ones are welcome."""
-        for child in self.sshd.sandbox.running()[self.sshd.name].children():
-            for process in (*child.children(), child):
-                if process.title().startswith("sshd"):  # and not what it runs for us
-                    os.kill(process.pid, signal.SIGKILL)
-
-    def close(self) -> None:
-        for pool in self.pools:
-            pool.close()
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +61,15 @@ def ssh_host(shared_machine: Machine) -> Iterator[SshHost]:
     host = shared_machine.host()
     yield host
     host.close()
+
+
+@pytest.fixture
+def two(sandbox: Sandbox) -> Iterator[Two]:
+    """A platform on this machine and, released, on two others."""
+    root = sandbox.path / "aegir root"
+    found = Two(start_other(sandbox, root, "web1"), start_other(sandbox, root, "web2"), sandbox)
+    fill(found.here)
+    found.released()
+    yield found
+    for other in found.all:
+        other.machine.close()

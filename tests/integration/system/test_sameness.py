@@ -16,7 +16,7 @@ from provision_py.system import sameness, transfer
 from provision_py.system.local import LocalHost
 from provision_py.system.rsync import VCS, Tree, Uploads, uploads_of
 from provision_py.system.sameness import Wanted, ask, having
-from system.test_sync import Other, put, start_other
+from system.machines import Other, put, start_other
 
 
 @dataclass

@@ -22,7 +22,8 @@ from provision_py.sandbox.sshd import make_client, make_key, start_sshd
 from provision_py.system import sshconnect, sshlink
 from provision_py.system.ssh import SshHost, SshPool
 from provision_py.system.sshconfig import SshSettings
-from system.conftest import USER, Machine, runs, wait_until
+from system.conftest import runs, wait_until
+from system.machines import USER, Machine
 
 
 def failure_of(machine: Machine, *options: str, home: Path | None = None) -> HostError:

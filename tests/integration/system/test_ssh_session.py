@@ -14,7 +14,8 @@ from provision_py.sandbox.base import Sandbox
 from provision_py.sandbox.sshd import make_client, start_sshd
 from provision_py.services.plugins import Plugins
 from provision_py.system.ssh import SshHost
-from system.conftest import USER, Machine, wait_until
+from system.conftest import wait_until
+from system.machines import USER, Machine
 
 
 @pytest.fixture

@@ -8,90 +8,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from provision_py.errors import HostError
 from provision_py.sandbox.base import Sandbox
-from provision_py.sandbox.sshd import make_client, start_sshd
-from provision_py.steps.step import UNDO, DatabaseAdmin
+from provision_py.steps.step import UNDO
 from provision_py.steps.sync import FetchTree, RemoveRemoteTree, SyncTree
 from provision_py.system import transfer
-from provision_py.system.host import Host
 from provision_py.system.rsync import SyncOptions, Tree, Uploads
-from provision_py.system.ssh import SshHost
-from provision_py.tasklog import MemorySink, TaskLog
-from system.conftest import Machine, wait_until
-from tests.conftest import in_ci, needed
+from system.conftest import wait_until
+from system.machines import OneWorld, Other, put, start_other
 
 SITE = "sites/one.test"
-
-
-@dataclass
-class Other:
-    """Another machine: what it has at ``root`` lies on this one at ``disk``."""
-
-    machine: Machine
-    root: Path
-    disk: Path
-    host: SshHost
-
-    def has(self, path: str) -> bool:
-        return os.path.lexists(self.disk / path)
-
-    def text(self, path: str) -> str:
-        return (self.disk / path).read_text()
-
-
-class OneWorld:
-    """A world of servers that are all known beforehand."""
-
-    def __init__(self, **hosts: Host) -> None:
-        self.hosts = hosts
-        self.sink = MemorySink()
-        self.log = TaskLog([self.sink])
-
-    def host(self, server: str) -> Host:
-        return self.hosts[server]
-
-    def database_admin(self, server: str) -> DatabaseAdmin:
-        raise AssertionError("no database here")
-
-    def reload_lock(self, server: str) -> Path:
-        raise AssertionError("no web server here")
-
-
-def start_other(sandbox: Sandbox, root: Path, name: str = "other") -> Other:
-    disk = sandbox.folder(f"{name}-disk")
-    root.mkdir(exist_ok=True)
-    mount = 'mount --bind "$0" "$1" && shift && exec "$@"'
-    launcher = (
-        "/usr/bin/unshare",
-        "--mount",
-        "--propagation",
-        "private",
-        "/bin/sh",
-        "-c",
-        mount,
-        str(disk),
-        str(root),
-    )
-    if subprocess.run([*launcher, "true"], capture_output=True).returncode != 0:
-        if in_ci():
-            pytest.fail("tests of rsync need the right to mount", pytrace=False)
-        pytest.skip("tests of rsync need the right to mount")
-    with needed():
-        sshd = start_sshd(sandbox, name, launcher=launcher)
-    home = sandbox.path / f"{name}-home"
-    make_client(home, sshd)
-    machine = Machine(sshd, home)
-    return Other(machine, root, disk, machine.host())
 
 
 @pytest.fixture
@@ -127,13 +60,6 @@ def tree_of_platform(platform: Path) -> Tree:
 
 def tree_of_site(platform: Path) -> Tree:
     return Tree(str(platform / SITE), sites=(str(platform / SITE),))
-
-
-def put(folder: Path, **files: str) -> None:
-    for name, text in files.items():
-        path = folder / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 class TestCode:

@@ -14,7 +14,7 @@ import pytest
 
 from provision_py.system import rsync, treeswitch
 from provision_py.system.rsync import Tree
-from system.test_release import change, cut_short, fill, state_of
+from system.released_trees import change, cut_short, fill, state_of
 
 WORK = f"{rsync.WORK_FOLDERS}test"
 
