@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,3 +88,14 @@ class BridgeSite:
             for entry in self.entries
             if (type is None or entry.type == type) and (source is None or entry.source == source)
         )
+
+
+MakeSite = Callable[[Path, int, str], BridgeSite]
+Serve = Callable[[BridgeSite], Callable[..., Page]]
+
+
+def stored(site: BridgeSite) -> str:
+    """All that the site's database holds of names and settings, as one text."""
+    tables = ["variable", "users"] if site.major == 7 else ["config", "key_value", "users_field_data"]
+    cells = (cell for table in tables for row in site.query(f"SELECT * FROM {table}") for cell in row)
+    return "\n".join(cell.decode() if isinstance(cell, bytes) else str(cell) for cell in cells)

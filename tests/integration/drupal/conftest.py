@@ -12,14 +12,18 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from bridge_sites import PASSWORD, URI, BridgeSite, Page
+from bridge_sites import PASSWORD, URI, BridgeSite, MakeSite, Page, Serve
 
 from provision_py.drupal.model import Credentials
 from provision_py.sandbox import programs
 from provision_py.sandbox.base import free_port
 from provision_py.sandbox.mariadb import DatabaseServer, quoted
+from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.processes import launch, terminate
 from provision_py.system.host import Secret
+
+#: Every major version, in both layouts where it has two.
+SHAPES = [(7, ""), (8, ""), (9, "web"), (10, ""), (10, "docroot"), (11, "web")]
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def credentials(mariadb: DatabaseServer, database: str) -> Iterator[Credentials]
 
 
 @pytest.fixture
-def make_site(mariadb: DatabaseServer, credentials: Credentials) -> Iterator[Callable[[Path, int, str], BridgeSite]]:
+def make_site(mariadb: DatabaseServer, credentials: Credentials) -> Iterator[MakeSite]:
     """Makes the folder of a site on a code base, and removes it again."""
     try:
         programs.find(programs.PHP)
@@ -66,7 +70,7 @@ def make_site(mariadb: DatabaseServer, credentials: Credentials) -> Iterator[Cal
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[BridgeSite], Callable[..., Page]]]:
+def serve() -> Iterator[Serve]:
     """Serves a docroot with PHP's own web server; gives a function that asks for a path of the site."""
     servers = []
 
@@ -103,3 +107,18 @@ def serve() -> Iterator[Callable[[BridgeSite], Callable[..., Page]]]:
 
     yield start
     terminate(servers)
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: f"{shape[0]}{'-' + shape[1] if shape[1] else ''}")
+def site(request: pytest.FixtureRequest, tmp_path: Path, make_site: MakeSite) -> BridgeSite:
+    """A site of each major version in each layout, not installed."""
+    major, docroot = request.param
+    platform = make_platform(tmp_path / "platform", major, docroot=docroot, modules=["helper"])
+    return make_site(platform.docroot, major, platform.version)
+
+
+@pytest.fixture(params=[7, 10])
+def either(request: pytest.FixtureRequest, tmp_path: Path, make_site: MakeSite) -> BridgeSite:
+    """A site of each family, for what the versions of a family share."""
+    platform = make_platform(tmp_path / "platform", request.param)
+    return make_site(platform.docroot, platform.major, platform.version)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from bridge_sites import PASSWORD, BridgeSite, Page
+from bridge_sites import PASSWORD, BridgeSite, MakeSite, Serve
 
 from provision_py.drupal.bridge import (
     BridgeError,
@@ -26,9 +26,6 @@ from provision_py.drupal.model import CodeBase
 pytestmark = [pytest.mark.real_drupal, pytest.mark.timeout(300)]
 
 ROOTS = [root for root in os.environ.get("PROVISION_PY_DRUPAL", "").split(":") if root]
-
-MakeSite = Callable[[Path, int, str], BridgeSite]
-Serve = Callable[[BridgeSite], Callable[..., Page]]
 
 
 @pytest.fixture(params=ROOTS or [None])
