@@ -26,23 +26,24 @@ def slow_install(trial: Trial) -> tuple[int, str, int, Before]:
     return site, uri, task, trial.before()
 
 
-def php_at_work(uri: str) -> list[int]:
-    """The processes that run the bridge with a site's database open: they wait in its slow installer."""
+def php_at_work(trial: Trial) -> list[int]:
+    """The processes that run the bridge in the platform: they wait in its slow installer."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
+            here = (folder / "cwd").readlink() == trial.docroot
         except OSError:
             continue
-        if any(word.endswith(b"bridge.php") for word in words):
+        if here and any(word.endswith(b"bridge.php") for word in words):
             found.append(int(folder.name))
     return found
 
 
 def wait_for_php(trial: Trial, task: int, uri: str) -> list[int]:
-    wait_until(lambda: (trial.sites / uri / "drushrc.php").exists() and php_at_work(uri))
+    wait_until(lambda: (trial.sites / uri / "drushrc.php").exists() and php_at_work(trial))
     time.sleep(0.2)
-    return php_at_work(uri)
+    return php_at_work(trial)
 
 
 class TestWhilePhpWorks:
