@@ -53,11 +53,14 @@ bench: apt $(READY) ## Measure: ratios from one run; ARGS="start queue" for some
 .PHONY: demo
 demo: $(READY) ## Run a hostmaster's queue on private servers; DRUPAL=/path/to/code for a real code base
 	@.ci/packages $(APT_DEMO)
-	$(BIN)/python -m provision_py.sandbox.demo up $(if $(DRUPAL),--drupal "$(DRUPAL)")
+	$(BIN)/python -m provision_py.sandbox.demo $(if $(DRUPAL),--drupal "$(DRUPAL)")
 
 .PHONY: demo-down
 demo-down: ## Stop the demo and remove every trace of it
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m provision_py.sandbox.demo down; fi
+	@[ -e .sandbox ] || [ -L .sandbox ] || { echo "There is no demo."; exit 0; }
+	python=$(BIN)/python
+	[ -x $$python ] || python="$(PYTHON)"  # .venv may be gone
+	$$python -m provision_py.sandbox.takedown
 
 .PHONY: lock
 lock: $(READY) ## Resolve the dependencies anew and write both lock files

@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import random
+import shlex
 import shutil
 import socket
 import stat
@@ -19,11 +20,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from provision_py.errors import HostError
-from provision_py.sandbox.processes import ProcessRecord, launch, terminate
+from provision_py.sandbox.processes import ProcessRecord, launch, terminate, terminate_marked
 
 T = TypeVar("T")
 
 STATE_FILE = "sandbox.json"
+_NEW_STATE_FILE = f".{STATE_FILE}"
+
+#: Stands with the sandbox's path in the environment of all that works in it, so that what a killed starter has
+#: not recorded is found too.
+MARK = "PROVISION_PY_SANDBOX"
 
 #: sun_path holds 108 bytes; MariaDB and php-fpm add suffixes of their own.
 LONGEST_SOCKET = 90
@@ -106,7 +112,10 @@ class Sandbox:
         elif path.is_dir() and any(path.iterdir()):
             raise HostError("The folder of the sandbox is not empty", where=str(path), hint="Remove it first")
         path = path.absolute()
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(f"The folder of the sandbox cannot be made: {error.strerror}", where=str(path)) from error
         path.chmod(0o711)
         run = path / "run"
         if len(os.fsencode(run)) > LONGEST_SOCKET - len("/mariadb.sock"):
@@ -114,9 +123,10 @@ class Sandbox:
         run.mkdir(exist_ok=True)
         run.chmod(0o711)
         sandbox = cls(path, run, None if keep else ProcessRecord.of(os.getpid()), {})
+        # First of all: a folder without it is not taken for a sandbox by those who clear up after a kill.
+        sandbox._save()
         (path / "log").mkdir()
         (path / "bin").mkdir()
-        sandbox._save()
         return sandbox
 
     @classmethod
@@ -128,10 +138,17 @@ class Sandbox:
             owner = ProcessRecord(*state["owner"]) if state["owner"] else None
             processes = {name: ProcessRecord(*record) for name, record in state["processes"].items()}
             return cls(path.absolute(), Path(state["run"]), owner, processes)
-        except FileNotFoundError as error:
-            raise HostError("There is no sandbox", where=str(path)) from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            hint = _by_hand(path) if path.exists() else ""
+            raise HostError("There is no sandbox", where=str(path), hint=hint) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise HostError(f"The state of the sandbox cannot be read: {error}", where=str(state_file)) from error
+            what = f"The state of the sandbox cannot be read: {error}"
+            raise HostError(what, where=str(state_file), hint=_by_hand(path)) from error
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """What belongs into the environment of every program that works in the sandbox."""
+        return {MARK: str(self.path.resolve())}
 
     def folder(self, name: str, *, mode: int = 0o755, user: str | None = None) -> Path:
         """Make a folder below the sandbox, owned by ``user`` (where the caller may give it away)."""
@@ -153,7 +170,7 @@ class Sandbox:
 
     def launch(self, name: str, argv: Sequence[str]) -> ProcessRecord:
         """Start a server whose process :meth:`stop` ends; its output goes to :meth:`log`. Raises HostError."""
-        record = launch(argv, log=self.log(name))
+        record = launch(argv, log=self.log(name), env=self.mark)
         self._processes[name] = record
         self._save()
         return record
@@ -163,18 +180,32 @@ class Sandbox:
 
     def stop(self, name: str | None = None) -> None:
         """Stop one of the servers, or all, the last started first; wait until they are gone."""
-        names = [name] if name is not None else list(reversed(self._processes))
-        terminate([self._processes[one] for one in names if one in self._processes])
-        for one in names:
-            self._processes.pop(one, None)
+        self._end([name] if name is not None else list(reversed(self._processes)))
         self._save()
 
     def remove(self) -> None:
-        """Stop everything and delete the folder with all that is in it."""
-        self.stop()
+        """Stop everything and delete the folder with all that is in it. Raises HostError.
+
+        The state goes last, so that it can be called again when something has come between.
+        """
+        self._end(list(reversed(self._processes)))
+        for name, value in self.mark.items():
+            terminate_marked(name, value)
         if self.run.parent != self.path:
             shutil.rmtree(self.run, ignore_errors=True)
-        remove_tree(self.path)
+        try:
+            remove_tree(self.path, last=STATE_FILE)
+        except OSError as error:
+            raise HostError(
+                f"The sandbox cannot be removed: {error.strerror}",
+                where=error.filename or str(self.path),
+                hint="Correct that, then remove it again",
+            ) from error
+
+    def _end(self, names: Sequence[str]) -> None:
+        terminate([self._processes[one] for one in names if one in self._processes])
+        for one in names:
+            self._processes.pop(one, None)
 
     def _save(self) -> None:
         state = {
@@ -182,19 +213,36 @@ class Sandbox:
             "run": str(self.run),
             "processes": {name: [record.pid, record.started] for name, record in self._processes.items()},
         }
-        temporary = self.path / f".{STATE_FILE}"
+        temporary = self.path / _NEW_STATE_FILE
         temporary.write_text(json.dumps(state))
         temporary.replace(self.path / STATE_FILE)
 
 
-def remove_tree(path: Path) -> None:
-    """Delete a folder, also where Drupal has taken the owner's write permission from folders in it."""
+def was_never_made(path: Path) -> bool:
+    """True when ``path`` is a folder whose maker was stopped before the sandbox was one: there is nothing in it."""
+    return path.is_dir() and all(child.name == _NEW_STATE_FILE for child in path.iterdir())
+
+
+def _by_hand(path: Path) -> str:
+    return f"If nothing in it is needed, remove it by hand: rm -rf {shlex.quote(str(path))}"
+
+
+def remove_tree(path: Path, *, last: str = "") -> None:
+    """Delete a folder, also where Drupal has taken the owner's write permission from folders in it.
+
+    ``last`` is a file in it that goes when all the rest has gone.
+    """
     if os.geteuid() != 0:
         for folder, folders, _files in os.walk(path):
             for child in (Path(folder, name) for name in folders):
                 if not child.is_symlink():
                     with contextlib.suppress(OSError):
                         child.chmod(0o700)
+    for child in path.iterdir() if last else ():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        elif child.name != last:
+            child.unlink()
     shutil.rmtree(path)
 
 

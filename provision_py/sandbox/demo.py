@@ -1,7 +1,7 @@
 """``make demo``: from nothing to a served site through the front end's task queue, on private servers.
 
-``python -m provision_py.sandbox.demo up [--drupal PATH]`` leaves everything running below ``.sandbox``;
-``… down`` stops it and removes every trace.
+``python -m provision_py.sandbox.demo [--drupal PATH]`` leaves everything running below ``.sandbox``;
+``provision_py.sandbox.takedown`` stops it and removes every trace.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from provision_py.sandbox.nginx import Nginx, start_nginx
 from provision_py.sandbox.phpfpm import start_php_fpm
 from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.queue_run import failures, print_table, run_queue
+from provision_py.sandbox.takedown import FOLDER, take_down
 from provision_py.sandbox.webserver import Response
 
 T = TypeVar("T")
 
-FOLDER = ".sandbox"
 SITE = "site.localhost"
 
 #: Easy to remember; another one is taken when somebody listens there.
@@ -43,16 +43,9 @@ FIXTURE_VERSION = 10
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(FOLDER))
-    actions = parser.add_subparsers(dest="action", required=True)
-    up_parser = actions.add_parser("up", help="start the demo and leave it running")
-    up_parser.add_argument(
-        "--drupal", type=Path, help="a Drupal code base, which is copied, in place of the small one"
-    )
-    actions.add_parser("down", help="stop the demo and remove every trace")
+    parser.add_argument("--drupal", type=Path, help="a Drupal code base, which is copied, in place of the small one")
     options = parser.parse_args(arguments)
     try:
-        if options.action == "down":
-            return down(options.folder)
         return up(options.folder, options.drupal)
     except ProvisionError as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -68,17 +61,17 @@ def up(folder: Path, drupal: Path | None) -> int:
     """
     if drupal is not None:
         check_code_base(drupal)
-    down(folder, quiet=True)
+    take_down(folder)
     sandbox = make_sandbox(folder)
     try:
         installation, nginx = start(sandbox)
         queue(installation, code_base(installation.home, drupal))
     except BaseException:
-        down(folder, quiet=True)
+        take_down(folder)
         raise
     front_end = installation.front_end
     try:
-        seconds = run_queue(installation)
+        seconds = run_queue(installation, sandbox.mark)
     except BaseException:
         print(f"\nThe servers still run, their logs are in {sandbox.path / 'log'}. Remove all with: make demo-down")
         raise
@@ -90,20 +83,6 @@ def up(folder: Path, drupal: Path | None) -> int:
     print()
     report(page, nginx)
     return 0 if not failures(tasks) and page is not None and page.status == 200 else 1
-
-
-def down(folder: Path, *, quiet: bool = False) -> int:
-    """Stop what :func:`up` has started in ``folder`` and remove it."""
-    path = folder.resolve()
-    if path.is_dir():
-        Sandbox.open(path).remove()
-    elif not quiet:
-        print("There is no demo.")
-    if folder.is_symlink():
-        folder.unlink()
-    if not quiet and not folder.exists():
-        print("The demo is gone.")
-    return 0
 
 
 def make_sandbox(folder: Path) -> Sandbox:

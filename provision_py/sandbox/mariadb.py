@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import secrets
 import shutil
 import socket
@@ -182,7 +183,15 @@ def _initialise(sandbox: Sandbox, data: Path, name: str) -> None:
     if sandbox.accounts.is_root:
         argv.append(f"--user={sandbox.accounts.db_user}")
     with sandbox.log(f"{name}-install").open("wb") as log:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=data, check=False)
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=data,
+            env={**os.environ, **sandbox.mark},
+            check=False,
+        )
     if done.returncode != 0:
         raise HostError("The data directory of MariaDB cannot be made", where=log.name, hint=SEE_LOG)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provision_py.errors import HostError
+from provision_py.system.process import marked
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class ProcessRecord:
             return []
         records = (ProcessRecord.of(int(number)) for number in numbers)
         return [record for record in records if record is not None]
+
+    def family(self) -> list[ProcessRecord]:
+        """This process and what has come from it and still runs."""
+        return [self, *(one for child in self.children() for one in child.family())]
 
     def survivors(self) -> list[ProcessRecord]:
         """Processes of the session that this one led, when it died without them. The kernel gives its number to
@@ -111,6 +116,16 @@ def terminate(records: Iterable[ProcessRecord], *, patience: float = 10.0) -> No
             time.sleep(0.01)
         for survivor in record.survivors():
             _signal(survivor, signal.SIGKILL)
+
+
+def terminate_marked(name: str, value: str, *, patience: float = 1.0) -> None:
+    """Stop every process whose environment holds ``name=value``, and those that it has started with another one."""
+    while True:
+        records = (ProcessRecord.of(pid) for pid in marked(name, value) if pid != os.getpid())
+        found = {one for record in records if record is not None for one in record.family()}
+        if not found:
+            return
+        terminate(found, patience=patience)
 
 
 def _signal(record: ProcessRecord, sig: signal.Signals) -> None:

@@ -25,17 +25,17 @@ ROUNDS = 20
 QUIET_TYPES = ("debug", "debugnotify", "bootstrap")
 
 
-def run_queue(installation: Installation) -> dict[int, float]:
+def run_queue(installation: Installation, environment: Mapping[str, str]) -> dict[int, float]:
     """Dispatch until nothing is queued, printing log rows as they come; seconds by node id of the task.
 
-    Raises ProcessError when the dispatcher runs but takes no task.
+    ``environment`` is added to the dispatcher's. Raises ProcessError when the dispatcher runs but takes no task.
     """
     log = LogPrinter(installation.front_end)
     for number in range(ROUNDS):
         before = queued(installation.front_end)
         if not before:
             break
-        output = dispatch(installation, log, again=number > 0)
+        output = dispatch({**installation.environment, **environment}, log, again=number > 0)
         if queued(installation.front_end) == before:
             raise ProcessError(
                 f"The dispatcher takes no task: {output.strip() or 'it says nothing'}",
@@ -56,19 +56,14 @@ def dispatcher(*, again: bool = False) -> list[str]:
     return [*start, "hosting-dispatch", *(["--force"] if again else [])]
 
 
-def dispatch(installation: Installation, log: LogPrinter, *, again: bool) -> str:
+def dispatch(environment: Mapping[str, str], log: LogPrinter, *, again: bool) -> str:
     """One run of the dispatcher in a process of its own, as the Aegir account; what it printed."""
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-        "LANG": "C.UTF-8",
-        **installation.environment,
-    }
     process = subprocess.Popen(
         dispatcher(again=again),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", **environment},
     )
     ended = threading.Event()
     output: list[bytes] = []

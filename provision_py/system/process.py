@@ -217,7 +217,7 @@ def end_marked(name: str, value: str, patience: float = 10.0) -> int:
     """
     killed: set[int] = set()
     deadline = time.monotonic() + patience
-    while found := _marked(f"{name}={value}".encode()):
+    while found := marked(name, value):
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -232,7 +232,9 @@ def end_marked(name: str, value: str, patience: float = 10.0) -> int:
     return len(killed)
 
 
-def _marked(entry: bytes) -> list[int]:
+def marked(name: str, value: str) -> list[int]:
+    """The numbers of this machine's processes whose environment holds ``name=value``."""
+    entry = os.fsencode(f"{name}={value}")
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         # Processes of others cannot be looked into, and zombies have no environment.

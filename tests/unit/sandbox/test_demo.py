@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from provision_py.errors import DrupalError, HostError
-from provision_py.sandbox.base import Sandbox
-from provision_py.sandbox.demo import copy_code, down, main, make_sandbox, up
+from provision_py.errors import DrupalError
+from provision_py.sandbox.demo import copy_code, main, make_sandbox, up
 from provision_py.sandbox.frontend import TaskRow, reduced
 from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.queue_run import failures, plain, print_table
+from provision_py.sandbox.takedown import take_down
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -37,7 +37,7 @@ def test_a_folder_without_drupal_is_refused_before_anything_starts(tmp_path: Pat
     with pytest.raises(DrupalError):
         up(tmp_path / "sandbox", tmp_path)
     assert not (tmp_path / "sandbox").exists()
-    assert main(["--folder", str(tmp_path / "sandbox"), "up", "--drupal", str(tmp_path / "none")]) == 1
+    assert main(["--folder", str(tmp_path / "sandbox"), "--drupal", str(tmp_path / "none")]) == 1
 
 
 def test_a_folder_that_servers_cannot_use_becomes_a_link_to_one_that_they_can(tmp_path: Path) -> None:
@@ -46,27 +46,8 @@ def test_a_folder_that_servers_cannot_use_becomes_a_link_to_one_that_they_can(tm
     sandbox = make_sandbox(folder / ".sandbox")
     assert (folder / ".sandbox").resolve() == sandbox.path.resolve()
     assert " " not in str(sandbox.path)
-    assert down(folder / ".sandbox", quiet=True) == 0
+    assert take_down(folder / ".sandbox")
     assert list(folder.iterdir()) == []
-    assert not sandbox.path.exists()
-
-
-def test_down_without_up_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert down(tmp_path / ".sandbox") == 0
-    assert "no demo" in capsys.readouterr().out
-
-
-def test_down_leaves_a_folder_alone_that_is_no_sandbox(tmp_path: Path) -> None:
-    (tmp_path / "precious").write_text("")
-    assert main(["--folder", str(tmp_path), "down"]) == 1
-    assert (tmp_path / "precious").exists()
-
-
-def test_down_removes_the_sandbox(tmp_path: Path) -> None:
-    sandbox = Sandbox.create(tmp_path / "plain", keep=True)
-    with pytest.raises(HostError, match="not empty"):
-        Sandbox.create(tmp_path / "plain", keep=True)
-    assert main(["--folder", str(sandbox.path), "down"]) == 0
     assert not sandbox.path.exists()
 
 
