@@ -27,7 +27,7 @@ from provision_py.sandbox.nginx import Nginx, start_nginx
 from provision_py.sandbox.phpfpm import start_php_fpm
 from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.queue_run import failures, print_table, run_queue
-from provision_py.sandbox.takedown import FOLDER, take_down
+from provision_py.sandbox.takedown import FOLDER, only_one, take_down
 from provision_py.sandbox.webserver import Response
 
 T = TypeVar("T")
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--drupal", type=Path, help="a Drupal code base, which is copied, in place of the small one")
     options = parser.parse_args(arguments)
     try:
-        return up(options.folder, options.drupal)
+        with only_one(options.folder):
+            return up(options.folder, options.drupal)
     except ProvisionError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from provision_py.errors import ProvisionError
+from provision_py.errors import HostError, ProvisionError
 from provision_py.sandbox.base import Sandbox, remove_tree, was_never_made
 
 FOLDER = ".sandbox"
@@ -21,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path(FOLDER))
     folder = parser.parse_args(arguments).folder
     try:
-        print("The demo is gone." if take_down(folder) else "There is no demo.")
+        with only_one(folder):
+            print("The demo is gone." if take_down(folder) else "There is no demo.")
     except ProvisionError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -42,6 +46,33 @@ def take_down(folder: Path) -> bool:
     if folder.is_symlink():
         folder.unlink()
     return found
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keep others away from the demo in ``folder`` meanwhile. Raises HostError when another one is at work.
+
+    The lock is on the folder around it: it leaves no trace, and the kernel frees it when its holder dies.
+    """
+    around = folder.absolute().parent
+    try:
+        descriptor = os.open(around, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise HostError(f"The demo's place cannot be used: {error.strerror}", where=str(around)) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HostError(
+                "Another make demo is at work",
+                where=str(folder.absolute()),
+                hint="Wait until it has ended, or stop it with Ctrl-C where it runs",
+            ) from None
+        except OSError:
+            pass  # some network file systems lock no folders: two at once are not told apart there
+        yield
+    finally:
+        os.close(descriptor)
 
 
 if __name__ == "__main__":

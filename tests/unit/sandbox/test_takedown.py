@@ -10,6 +10,7 @@ from provision_py.errors import HostError
 from provision_py.sandbox import base, demo, takedown
 from provision_py.sandbox.base import STATE_FILE, Sandbox
 from provision_py.sandbox.processes import launch
+from provision_py.sandbox.takedown import only_one
 
 REPOSITORY = Path(takedown.__file__).parents[2]
 
@@ -86,6 +87,16 @@ def test_what_works_in_the_sandbox_without_a_record_is_ended_with_its_children(t
     assert not sandbox.path.exists()
     assert bystander.is_running()
     base.terminate([bystander])
+
+
+def test_two_at_once_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Sandbox.create(tmp_path / "box", keep=True).path
+    with only_one(folder):
+        assert demo.main(["--folder", str(folder)]) == 1
+        assert down(folder) == 1
+    assert capsys.readouterr().err.count("Another make demo is at work") == 2
+    assert down(folder) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_but_python_is_needed(tmp_path: Path) -> None:
