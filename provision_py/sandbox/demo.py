@@ -14,12 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from provision_py.drupal.codebase import detect
-from provision_py.errors import ProvisionError
+from provision_py.drupal.codebase import detect, vendor_folder
+from provision_py.errors import DrupalError, HostError, ProvisionError
 from provision_py.sandbox.base import Sandbox, is_traversable
 from provision_py.sandbox.installation import Installation, Layout, install
 from provision_py.sandbox.mariadb import start_mariadb
@@ -60,13 +60,12 @@ def up(folder: Path, drupal: Path | None) -> int:
 
     0 when every task ended well and the page is there, else 1. Everything stays up, unless it could not be started.
     """
-    if drupal is not None:
-        check_code_base(drupal)
+    source = whole_code_base(drupal) if drupal is not None else None
     take_down(folder)
     sandbox = make_sandbox(folder)
     try:
         installation, nginx = start(sandbox)
-        queue(installation, code_base(installation.home, drupal))
+        queue(installation, code_base(installation.home, source))
     except BaseException:
         take_down(folder)
         raise
@@ -119,20 +118,35 @@ def queue(installation: Installation, root: Path) -> None:
     print(f"\nQueued: two servers, the platform {root.name} and the site {SITE}\n")
 
 
-def check_code_base(path: Path) -> None:
-    """Raises DrupalError when there is no Drupal at ``path``."""
-    detect(str(path.resolve()))
+def whole_code_base(path: Path) -> Path:
+    """The folder that holds all of the Drupal at ``path``: for the docroot of a composer project, the project.
+
+    Raises DrupalError when there is no Drupal, HostError when its parts lie in no one folder that Drupal is found in.
+    """
+    code = detect(str(path.resolve()))
+    vendor = vendor_folder(code)
+    if vendor is None or Path(vendor).is_relative_to(code.root):
+        return Path(code.root)
+    project = Path(vendor).parent
+    with suppress(DrupalError):
+        if detect(str(project)).docroot == code.docroot:
+            return project
+    raise HostError(
+        f"This is a part of a code base, which needs {vendor} too",
+        where=str(path),
+        hint="Give the folder of the whole project",
+    )
 
 
-def code_base(home: Path, drupal: Path | None) -> Path:
+def code_base(home: Path, source: Path | None) -> Path:
     """The platform's folder: a copy of somebody's code, or the small Drupal look-alike of the tests."""
-    if drupal is None:
+    if source is None:
         root = home / "platforms" / f"drupal{FIXTURE_VERSION}"
         timed("small platform", lambda: make_platform(root, FIXTURE_VERSION))
         return root
-    root = home / "platforms" / re.sub(r"[^A-Za-z0-9._-]+", "-", drupal.resolve().name)
-    print(f"  copying {drupal}; nothing is written there")
-    timed("copy", lambda: copy_code(drupal.resolve(), root))
+    root = home / "platforms" / re.sub(r"[^A-Za-z0-9._-]+", "-", source.name)
+    print(f"  copying {source}; nothing is written there")
+    timed("copy", lambda: copy_code(source, root))
     return root
 
 

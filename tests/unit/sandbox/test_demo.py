@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from provision_py.errors import DrupalError
-from provision_py.sandbox.demo import copy_code, main, make_sandbox, up
+from provision_py.errors import DrupalError, HostError
+from provision_py.sandbox.demo import copy_code, main, make_sandbox, up, whole_code_base
 from provision_py.sandbox.frontend import TaskRow, reduced
 from provision_py.sandbox.platforms import make_platform
 from provision_py.sandbox.queue_run import failures, plain, print_table
@@ -31,6 +31,21 @@ def test_a_code_base_is_copied_without_its_sites_and_left_alone(tmp_path: Path, 
     assert len(left_out) == 2
     assert tree(tmp_path / "copy") == {name: text for name, text in before.items() if name not in left_out}
     assert tree(source.root) == before
+
+
+def test_for_the_docroot_of_a_composer_project_the_project_is_taken(tmp_path: Path) -> None:
+    project = make_platform(tmp_path / "project", 10, docroot="web")
+    assert whole_code_base(project.docroot) == whole_code_base(project.root) == project.root
+    plain = make_platform(tmp_path / "plain", 10)
+    assert whole_code_base(plain.docroot) == plain.root
+
+
+def test_a_docroot_whose_project_is_not_recognised_is_refused(tmp_path: Path) -> None:
+    project = make_platform(tmp_path / "project", 10, docroot="web")
+    project.docroot.rename(project.root / "public")
+    (project.root / "composer.json").unlink(missing_ok=True)
+    with pytest.raises(HostError, match="whole project"):
+        whole_code_base(project.root / "public")
 
 
 def test_a_folder_without_drupal_is_refused_before_anything_starts(tmp_path: Path) -> None:
