@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from provision_py.drupal.fatalhints import fatal_hint
 from provision_py.drupal.frames import FrameReader
 from provision_py.drupal.model import Credentials
 from provision_py.errors import DrupalError, ProcessError
@@ -353,10 +354,10 @@ _HINTS = {
 }
 
 
-def _php_hint(job: BridgeJob, final: Mapping[str, Any]) -> str:
+def _hint(job: BridgeJob, final: Mapping[str, Any]) -> str:
     if final["kind"] != "fatal" or not final.get("php"):
         return ""
-    return f"PHP {final['php']} ran it: check that this code for Drupal {job.major} is made for that version"
+    return fatal_hint(str(final["message"]), final.get("file"), php=final["php"], major=job.major)
 
 
 def _failure(job: BridgeJob, reader: _AnswerReader, final: Mapping[str, Any]) -> BridgeError:
@@ -369,7 +370,7 @@ def _failure(job: BridgeJob, reader: _AnswerReader, final: Mapping[str, Any]) ->
     return BridgeError(
         f"{doing}: {message}",
         where=f"{job.docroot}, sites/{job.site_dir or job.uri}",
-        hint=_HINTS.get(code or "") or _php_hint(job, final),
+        hint=_HINTS.get(code or "") or _hint(job, final),
         code=code,
         answer=reader.answer(),
     )
