@@ -51,9 +51,10 @@ bench: apt $(READY) ## Measure: ratios from one run; ARGS="start queue" for some
 	@$(BIN)/python tests/bench/run.py $(ARGS)
 
 .PHONY: demo
+demo: export DRUPAL := $(DRUPAL)
 demo: $(READY) ## Run a hostmaster's queue on private servers; DRUPAL=/path/to/code for a real code base
 	@.ci/packages $(APT_DEMO)
-	$(BIN)/python -m provision_py.sandbox.demo $(if $(DRUPAL),--drupal "$(DRUPAL)")
+	$(BIN)/python -u -m provision_py.sandbox.demo $${DRUPAL:+--drupal="$$DRUPAL"}
 
 .PHONY: demo-down
 demo-down: ## Stop the demo and remove every trace of it

@@ -53,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        print("demo: stopped, because nobody reads what it says any more", file=sys.stderr)
+        # What is still in the buffer must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def up(folder: Path, drupal: Path | None) -> int:
@@ -73,7 +78,8 @@ def up(folder: Path, drupal: Path | None) -> int:
     try:
         seconds = run_queue(installation, sandbox.mark)
     except BaseException:
-        print(f"\nThe servers still run, their logs are in {sandbox.path / 'log'}. Remove all with: make demo-down")
+        left = f"\nThe servers still run, their logs are in {sandbox.path / 'log'}. Remove all with: make demo-down"
+        print(left, file=sys.stderr)
         raise
     tasks = front_end.tasks()
     front_end.close()

@@ -72,13 +72,20 @@ def find(program: Program) -> str:
 
 def _newest(pattern: str) -> str | None:
     matches = [
-        path
+        folder / name
         for folder in search_path()
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if re.fullmatch(pattern, path.name) and os.access(path, os.X_OK)
+        for name in _names_in(folder)
+        if re.fullmatch(pattern, name) and os.access(folder / name, os.X_OK)
     ]
     return str(max(matches, key=lambda path: _numbers(path.name))) if matches else None
+
+
+def _names_in(folder: Path) -> list[str]:
+    """What lies in a folder of the search path; nothing in one that we may not read, as a shell takes it."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _numbers(name: str) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,17 @@ def test_daemons_are_found_where_an_ordinary_users_path_does_not_look(
     monkeypatch.setattr(programs, "EXTRA_FOLDERS", (str(tmp_path),))
     expected = put(tmp_path, "nginx")
     assert find(Program(("nginx",), "nginx")) == expected
+
+
+def test_a_folder_that_may_not_be_read_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = put(folder, "php-fpm8.2")
+    listdir = os.listdir
+
+    def guarded(path: Path) -> list[str]:
+        if str(path) == "/root/bin":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", guarded)
+    monkeypatch.setenv("PATH", f"/root/bin:/nowhere:{folder}")
+    assert find(programs.PHP_FPM) == newest
