@@ -38,6 +38,9 @@ def detect(root: str) -> CodeBase:
     ``PROVISION_DRUPAL_VERSION`` when it is a Drupal that we do not support.
     """
     root = _absolute(root)
+    if os.path.isfile(root):
+        hint = "Unpack it and give its folder"
+        raise DrupalError("The code base is a file, not a folder", where=root, hint=hint)
     if not os.path.isdir(root):
         raise DrupalError(
             "The platform's folder does not exist",

@@ -127,8 +127,11 @@ def queue(installation: Installation, root: Path) -> None:
 def whole_code_base(path: Path) -> Path:
     """The folder that holds all of the Drupal at ``path``: for the docroot of a composer project, the project.
 
-    Raises DrupalError when there is no Drupal, HostError when its parts lie in no one folder that Drupal is found in.
+    Raises DrupalError when there is no Drupal, HostError when there is nothing at all or when no one folder holds all
+    of its parts.
     """
+    if not path.exists():
+        raise HostError("There is no such code base", where=str(path), hint="Check DRUPAL")
     code = detect(str(path.resolve()))
     vendor = vendor_folder(code)
     if vendor is None or Path(vendor).is_relative_to(code.root):

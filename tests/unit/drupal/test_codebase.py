@@ -212,3 +212,10 @@ def test_vendor_elsewhere(tmp_path: Path) -> None:
 def test_minimum_php(tmp_path: Path) -> None:
     trees.core(tmp_path, 7)
     assert minimum_php(detect(str(tmp_path))) == "5.2.4"
+
+
+def test_a_file_is_no_code_base(tmp_path: Path) -> None:
+    (tmp_path / "drupal.tar.gz").touch()
+    with pytest.raises(DrupalError, match="a file, not a folder") as caught:
+        detect(str(tmp_path / "drupal.tar.gz"))
+    assert caught.value.code == "DRUSH_INVALID_DRUPAL_ROOT"

@@ -48,11 +48,17 @@ def test_a_docroot_whose_project_is_not_recognised_is_refused(tmp_path: Path) ->
         whole_code_base(project.root / "public")
 
 
-def test_a_folder_without_drupal_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_a_folder_without_drupal_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(DrupalError):
         up(tmp_path / "sandbox", tmp_path)
     assert not (tmp_path / "sandbox").exists()
-    assert main(["--folder", str(tmp_path / "sandbox"), "--drupal", str(tmp_path / "none")]) == 1
+    (tmp_path / "drupal.tar.gz").touch()
+    for name, says in {"none": "no such code base", "drupal.tar.gz": "a file, not a folder"}.items():
+        assert main(["--folder", str(tmp_path / "sandbox"), "--drupal", str(tmp_path / name)]) == 1
+        said = capsys.readouterr().err
+        assert says in said and "makefile" not in said
 
 
 def test_a_folder_that_servers_cannot_use_becomes_a_link_to_one_that_they_can(tmp_path: Path) -> None:
