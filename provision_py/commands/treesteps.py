@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from provision_py.drupal.toolrun import ToolRun
 from provision_py.errors import DrupalError, ProcessError
 from provision_py.steps.step import Note, Record, World, undoes
-from provision_py.system.process import end_marked
+from provision_py.system.process import end_marked, failure
 
 #: A platform build fetches much; longer than this it hangs. Seconds.
 BUILD_TIMEOUT = 3600.0
@@ -25,7 +25,8 @@ class BuildTree:
     """Run a tool that builds code. Undo removes ``root`` when it was not there before.
 
     Such tools start others (git, unzip), which may outlive them when we are killed: all of them carry a mark in their
-    environment, by which the undo finds and ends them first.
+    environment, by which the undo finds and ends them first. ``complaint`` picks from what the tool says why it
+    failed.
     """
 
     server: str
@@ -33,6 +34,7 @@ class BuildTree:
     call: ToolRun
     code: str
     description: str
+    complaint: Callable[[str], str] = str
     kind: str = "new-tree"
 
     def prepare(self, world: World, vault: Path) -> Record:
@@ -43,7 +45,17 @@ class BuildTree:
         env = {MARK: record["mark"]}
         world.log.info(f"{self.description}: {self.call.reason}", host=host.name)
         try:
-            host.run(self.call.argv, cwd=self.call.cwd, env=env, timeout=BUILD_TIMEOUT, on_line=world.log.notice)
+            done = host.run(
+                self.call.argv,
+                cwd=self.call.cwd,
+                env=env,
+                timeout=BUILD_TIMEOUT,
+                check=False,
+                on_line=world.log.notice,
+            )
+            if done.returncode != 0:
+                said = self.complaint(done.stderr.strip() or done.stdout)
+                raise failure(replace(done, stderr=said), host.name)
         except ProcessError as error:
             raise DrupalError(
                 f"{self.description}: {error.what}",

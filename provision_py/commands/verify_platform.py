@@ -83,7 +83,7 @@ def _build(session: Session, platform: Platform, working_copy: bool) -> None:
     if call is not None:
         what = "Install the platform's packages with composer"
         vendor = f"{call.cwd}/vendor"
-        session.run(BuildTree(session.master.name, vendor, call, "PROVISION_COMPOSER", what))
+        session.run(BuildTree(session.master.name, vendor, call, "PROVISION_COMPOSER", what, composer.complaint))
 
 
 def roll_out_platform(session: Session, found: PlatformCode) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
@@ -20,6 +21,11 @@ from provision_py.errors import DrupalError
 
 COMMAND = "composer install --no-interaction --no-progress --no-dev"
 """The default of the option ``provision_composer_install_command``."""
+
+_PROBLEMS = re.compile(r"([^\n]*\n\s*^  Problem 1$.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+_OPTIONS = re.compile(r"^install \[--.*\n?", re.MULTILINE)
+_EXCEPTION = re.compile(r"((?:^(?:In \S+ line \d+:|  \[[^]\n]+\] *)$.*?(?=^\S|\Z))+)", re.MULTILINE | re.DOTALL)
+_SHOWN = 1500
 
 
 def composer_install(
@@ -53,6 +59,18 @@ def composer_install(
             code="PROVISION_COMPOSER",
         )
     return ToolRun(argv, project, reason)
+
+
+def complaint(said: str) -> str:
+    """The part of composer's output that tells why it failed; all of it where that is not to be found.
+
+    Composer says it in the middle: after what it did, before a list of PHP's files or of its own options.
+    """
+    found = _PROBLEMS.search(said) or _EXCEPTION.search(said)
+    if found is None:
+        return _OPTIONS.sub("", said).strip()
+    text = "\n".join(line.rstrip() for line in found.group(1).splitlines()).strip("\n")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 def composer_project(root: str, repo_path: str | None = None) -> str | None:

@@ -62,6 +62,22 @@ def test_a_composer_that_fails_fails_the_task_in_its_own_words(prepared: Hosting
     assert any("test/one" in str(row["message"]) for row in prepared.log(nid) if row["type"] == "error")
 
 
+@pytest.mark.skipif(shutil.which("composer") is None, reason="composer is not installed")
+def test_of_a_composer_that_fails_the_reason_is_shown_and_not_the_list_behind_it(prepared: Hosting) -> None:
+    root = prepared.home / "platforms" / "broken"
+    composer_project(root, "broken")
+    composer = json.loads((root / "composer.json").read_text())
+    composer["require"]["ext-nonexisting"] = "*"
+    (root / "composer.json").write_text(json.dumps(composer))
+    platform = prepared.front.add_platform("Broken", str(root), prepared.front.web_server)
+    nid = prepared.queued(platform, "verify")
+    assert prepared.run(nid).status == 2
+    (message,) = [str(row["message"]) for row in prepared.log(nid) if row["error"] == "PROVISION_COMPOSER"]
+    assert "Install the platform's packages with composer: composer ended with status 2" in message
+    assert "ext-nonexisting * but it is missing" in message
+    assert "php.ini" not in message
+
+
 DRUSH = """#!/bin/sh
 # Stands for drush 8: `drush @none make --yes [options] MAKEFILE ROOT`
 for last; do :; done
