@@ -93,7 +93,7 @@ class SiteFiles:
             raise HostError(
                 f"The settings of the site cannot be read: {error.strerror}",
                 where=str(path),
-                hint="Give the file to the aegir user",
+                hint="Let the aegir user read the file, and pass the folders above it",
             ) from error
         return known or new_hash_salt()
 

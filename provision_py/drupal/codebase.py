@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def check_sites_folder(code: CodeBase) -> str:
         raise DrupalError(
             "The platform's sites folder is not writable",
             where=folder,
-            hint=f"Give it to the user that runs this command: chown -R {os.geteuid()} {folder}",
+            hint=_writable_hint(folder),
             code="PROVISION_SITES_DIR_NOT_WRITABLE",
         )
     return folder
@@ -179,6 +180,16 @@ def _read(path: str) -> str | None:
         raise DrupalError(
             f"A file of the code base cannot be read: {error.strerror}", where=path, hint=_readable_hint(path)
         ) from error
+
+
+def _writable_hint(folder: str) -> str:
+    state = os.stat(folder)
+    quoted = shlex.quote(folder)
+    if state.st_uid != os.geteuid():
+        return f"Give it to the user that runs this command: chown -R {os.geteuid()} {quoted}"
+    if state.st_mode & 0o300 != 0o300:
+        return f"Let its owner, who runs this command, write there: chmod u+rwx {quoted}"
+    return "The file system is mounted read-only, or has rules of its own"
 
 
 def _readable_hint(path: str) -> str:

@@ -14,6 +14,7 @@ _HINTS = {
     errno.EPERM: "Give the aegir user the right to change it, or add the user to the group",
     errno.EROFS: "The file system is mounted read-only",
 }
+_READING = ("read", "list", "look at")
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: The second is dash's own wording.
 _NUMBERS = {os.strerror(number): number for number in errno.errorcode} | {"Directory nonexistent": errno.ENOENT}
@@ -21,10 +22,13 @@ _NUMBERS = {os.strerror(number): number for number in errno.errorcode} | {"Direc
 
 def file_failure(doing: str, path: str, number: int | None, why: str | None, where: str) -> HostError:
     """``doing`` in words (``write``), the error's number where known, and what the system says."""
+    hint = _HINTS.get(number or 0, "")
+    if doing in _READING and number in (errno.EACCES, errno.EPERM):
+        hint = "Give the aegir user the right to read it, and to pass the folders above it"
     return HostError(
         f"Could not {doing} {path}: {why or os.strerror(number or 0)}",
         where=where,
-        hint=_HINTS.get(number or 0, ""),
+        hint=hint,
         code="DRUSH_PERM_ERROR" if number in _DENIED else None,
     )
 

@@ -175,6 +175,28 @@ def test_sites_folder(as_nobody: Path) -> None:
     with pytest.raises(DrupalError) as caught:
         check_sites_folder(code)
     assert caught.value.code == "PROVISION_SITES_DIR_NOT_WRITABLE"
+    assert caught.value.hint.endswith(f"chmod u+rwx {sites}" if sites.stat().st_uid else f"chown -R 65534 {sites}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.parametrize(
+    ("owner", "mode", "says"), [(65534, 0o555, "chmod u+rwx '"), (1, 0o755, "chown -R 65534 '"), (65534, 0o355, None)]
+)
+def test_the_hint_about_the_sites_folder_fits_its_owner_and_mode(
+    as_nobody: Path, owner: int, mode: int, says: str | None
+) -> None:
+    trees.core(as_nobody / "a b", 10)
+    code = detect(str(as_nobody / "a b"))
+    sites = as_nobody / "a b/web/sites"
+    os.chown(sites, owner, -1)
+    sites.chmod(mode)
+    drop_rights()
+    if says is None:
+        assert check_sites_folder(code) == str(sites)
+        return
+    with pytest.raises(DrupalError) as caught:
+        check_sites_folder(code)
+    assert f"{says}{sites}'" in caught.value.hint
 
 
 def test_missing_sites_folder(tmp_path: Path) -> None:
