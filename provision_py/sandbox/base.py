@@ -120,11 +120,11 @@ class Sandbox:
         run = path / "run"
         if len(os.fsencode(run)) > LONGEST_SOCKET - len("/mariadb.sock"):
             run = Path(tempfile.mkdtemp(prefix="ppy-", dir="/tmp"))
-        run.mkdir(exist_ok=True)
-        run.chmod(0o711)
         sandbox = cls(path, run, None if keep else ProcessRecord.of(os.getpid()), {})
         # First of all: a folder without it is not taken for a sandbox by those who clear up after a kill.
         sandbox._save()
+        run.mkdir(exist_ok=True)
+        run.chmod(0o711)
         (path / "log").mkdir()
         (path / "bin").mkdir()
         return sandbox
@@ -188,12 +188,12 @@ class Sandbox:
 
         The state goes last, so that it can be called again when something has come between.
         """
-        self._end(list(reversed(self._processes)))
-        for name, value in self.mark.items():
-            terminate_marked(name, value)
-        if self.run.parent != self.path:
-            shutil.rmtree(self.run, ignore_errors=True)
         try:
+            self._end(list(reversed(self._processes)))
+            for name, value in self.mark.items():
+                terminate_marked(name, value)
+            if self.run.parent != self.path:
+                shutil.rmtree(self.run, ignore_errors=True)
             remove_tree(self.path, last=STATE_FILE)
         except OSError as error:
             raise HostError(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,34 @@ def test_a_sandbox_whose_maker_was_stopped_at_its_first_step_is_removed(tmp_path
     for name in "abc":
         assert down(tmp_path / name) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sandbox_is_one_from_its_first_file_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(sandbox: Sandbox) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Sandbox, "_save", stopped)
+        Sandbox.create(tmp_path / "box", keep=True)
+    assert down(tmp_path / "box") == 0
+    assert not (tmp_path / "box").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has what others may not end")
+def test_the_demo_of_another_user_is_refused_with_a_reason(tmp_path: Path) -> None:
+    sandbox = Sandbox.create(tmp_path / "box", keep=True)
+    sandbox.launch("server", ["/bin/sleep", "60"])
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        try:
+            sandbox.remove()
+        except HostError as error:
+            os._exit(7 if "Operation not permitted" in str(error) else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert sandbox.running()
+    assert down(sandbox.path) == 0
 
 
 def test_a_removal_that_fails_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
