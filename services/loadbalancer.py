@@ -115,9 +115,11 @@ class Balancer:
 
     @property
     def upload_order(self) -> tuple[Member, ...]:
-        """The members, that of the uploads first."""
-        first = [member for member in self.members if member == self.upload_member]
-        return tuple(first + [member for member in self.members if member != self.upload_member])
+        """The members, that of the uploads first, then those that may stand in for it, drained ones last."""
+        ranks = ("active", "backup", "drain")
+        return tuple(
+            sorted(self.members, key=lambda member: (member != self.upload_member, ranks.index(member.state)))
+        )
 
     @property
     def https_sites(self) -> tuple[BalancedSite, ...]:
@@ -261,8 +263,10 @@ def _check_wishes(server: Server, members: Sequence[Member], wishes: Wishes) -> 
 
 
 def _upload_member(server: Server, members: Sequence[Member], tls: str, uploads: str) -> Member | None:
-    """The member that has the uploads. A pack shares its disk, a cluster does not."""
-    active = [member for member in members if member.state == "active"]
+    """The member that has the uploads. A pack shares its disk, a cluster does not.
+
+    What is there already stays there when the member is drained or put in reserve, so its state does not matter.
+    """
     kind = server.service_types.get("http")
     if uploads == "shared" or (not uploads and (kind != "cluster" or len(members) == 1)):
         return None
@@ -273,13 +277,13 @@ def _upload_member(server: Server, members: Sequence[Member], tls: str, uploads:
             hint="Choose --tls=terminate, or share the files folders and choose --uploads=shared",
         )
     if uploads in ("", "member"):
-        return active[0]
+        return members[0]
     name = uploads.removeprefix("@")
-    found = next((member for member in active if member.name == name), None)
+    found = next((member for member in members if member.name == name), None)
     if found is None or not uploads.startswith("@"):
         raise UsageError(
             f"{uploads} is no place for uploads",
             where="--uploads",
-            hint=f"Choose member, shared or one of {', '.join(f'@{member.name}' for member in active)}",
+            hint=f"Choose member, shared or one of {', '.join(f'@{member.name}' for member in members)}",
         )
     return found

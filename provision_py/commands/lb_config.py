@@ -80,6 +80,12 @@ def _warn(session: Session, server: Server, balancer: loadbalancer.Balancer) -> 
                 f"@{member.name} is known as {member.remote_host}: that is right on this machine alone. Give the"
                 " server a name that the balancer can resolve"
             )
+    place = balancer.upload_member
+    if place is not None and place.state != "active":
+        session.log.warning(
+            f"@{place.name} has the uploads and goes on getting all requests for them. Before you stop it, copy them"
+            " to another member and choose that one with --uploads"
+        )
     if balancer.check_name is None:
         session.log.warning("There is no site yet whose answer could be checked; members are checked by connecting")
     if balancer.tls == "terminate" and any(site.https_only for site in balancer.sites):

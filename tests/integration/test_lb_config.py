@@ -237,7 +237,6 @@ def test_wishes_that_cannot_be_met(lab: Lab) -> None:
         ({"tls": "pass"}, "cannot route uploads"),
         ({"tls": "x"}, "no way to treat https"),
         ({"uploads": "web1"}, "no place for uploads"),
-        ({"uploads": "@web1", "drain": "@web1"}, "no place for uploads"),
         ({"drain": "@web1", "backup": "@web2"}, "No member is left"),
         ({"drain": "@web9"}, "no member of"),
         ({"check": "user"}, "cannot stand"),

@@ -68,8 +68,24 @@ def test_where_uploads_lie_when_nobody_says() -> None:
     assert made().upload_member == made().members[0]
     assert made(PACK).upload_member is None
     assert made(W1).upload_member is None
-    assert made(drain=("w1",)).upload_member == made().members[1]
     assert made(PACK, uploads="@w2").upload_order[0].name == "w2"
+
+
+@pytest.mark.parametrize("uploads", ["", "@w1"])
+@pytest.mark.parametrize("option", ["drain", "backup"])
+def test_uploads_do_not_move_with_the_state_of_their_member(option: str, uploads: str) -> None:
+    found = made(uploads=uploads, **{option: ("w1",)})
+    assert found.upload_member is not None
+    assert found.upload_member.name == "w1"
+    assert [member.name for member in found.upload_order] == ["w1", "w2"]
+
+
+def test_drained_members_are_the_last_to_stand_in_for_that_of_the_uploads() -> None:
+    third = web("w3")
+    lists = php_list(["@w1", "@w2", "@w3"])
+    cluster = replace(CLUSTER, properties={"cluster_web_servers": lists}, members={**CLUSTER.members, "w3": third})
+    assert [member.name for member in made(cluster, drain=("w2",)).upload_order] == ["w1", "w3", "w2"]
+    assert [member.name for member in made(cluster, drain=("w2",), backup=("w3",)).upload_order] == ["w1", "w3", "w2"]
 
 
 def test_how_https_is_treated_when_nobody_says() -> None:

@@ -1,0 +1,86 @@
+"""Where uploads go to and come from behind the real programs, when members are drained, in reserve or many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from test_lb_config import FORM, HAPROXY, SESSION, Lab, make_certificate, needed, store_contexts, write_site
+
+from provision_py.commands.session import new_session
+from provision_py.sandbox import programs
+from provision_py.sandbox.base import Sandbox, free_port
+from provision_py.sandbox.nginx import start_nginx
+from provision_py.services.plugins import Plugins
+
+NAMES = ("web1", "web2", "web3")
+FILES = "/sites/a.example.test/files"
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A cluster of three members; each has a file, a style sheet and a picture of its own."""
+    sandbox = Sandbox.create(prefix="provision-py-test-")
+    try:
+        with needed():
+            members = {name: start_nginx(sandbox, name=name) for name in NAMES}
+        session = new_session(tmp_path_factory.mktemp("home") / ".drush", Plugins.load())
+        lab = Lab(sandbox, session, members, sandbox.path / "certificates", {name: free_port() for name in members})
+        make_certificate(lab.certificates)
+        store_contexts(lab)
+        session.store.save("@cluster", {"cluster_web_servers": "@web1,@web2,@web3"})
+        for name, server in members.items():
+            write_site(lab, name)
+            folder = sandbox.path / f"{name}-root{FILES}"
+            (folder / f"{name}.txt").write_text(name)
+            (folder / f"css/{name}.css").write_text(name)
+            server.reload()
+        yield lab
+    finally:
+        sandbox.remove()
+
+
+@pytest.fixture
+def lab(three: Lab) -> Iterator[Lab]:
+    yield three
+    three.stop_all()
+
+
+@pytest.fixture(params=["haproxy", "nginx"])
+def program(request: pytest.FixtureRequest) -> str:
+    with needed():
+        programs.find(HAPROXY if request.param == "haproxy" else programs.NGINX)
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [{}, {"drain": "@web1"}, {"backup": "@web1"}, {"uploads": "@web2", "drain": "@web2"}, {"drain": "@web3"}],
+    ids=str,
+)
+def test_every_file_is_found_and_forms_with_files_stay_with_their_member(
+    lab: Lab, program: str, wishes: dict[str, str]
+) -> None:
+    balancer = lab.start(program, **wishes)
+    for name in NAMES:
+        assert balancer.said_by(f"{FILES}/{name}.txt", times=4) == {name}
+        assert balancer.said_by(f"{FILES}/css/{name}.css", times=4) == {name}
+    assert balancer.get(f"{FILES}/none.txt").status == 404
+    place = wishes.get("uploads", "@web1").removeprefix("@")
+    for headers in (FORM, FORM | SESSION):
+        assert balancer.said_by("/node/add", headers, "POST", times=4) == {place}
+    away = {name.removeprefix("@") for name in (wishes.get("drain"), wishes.get("backup")) if name}
+    assert balancer.said_by("/") == set(NAMES) - away
+
+
+def test_uploads_go_to_no_drained_member_while_theirs_is_down(lab: Lab, program: str) -> None:
+    balancer = lab.start(program, drain="@web2")
+    lab.sandbox.stop("web1")
+    try:
+        deadline = time.monotonic() + 15
+        while balancer.get("/node/add", FORM, "POST").status != 200 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert balancer.said_by("/node/add", FORM, "POST", times=6) == {"web3"}
+    finally:
+        start_nginx(lab.sandbox, name="web1", prefer=lab.members["web1"].port)
