@@ -143,6 +143,7 @@ def balancer(
     members = tuple(_member(service, wishes) for service in services)
     _check_wishes(server, members, wishes)
     tls = wishes.tls or ("terminate" if any(member.ssl_port for member in members) else "none")
+    _check_ports(tls, wishes)
     balanced = tuple(_balanced(site, services) for site in sorted(sites, key=lambda site: site.uri))
     return Balancer(
         name=_plain_name(server.name),
@@ -260,6 +261,15 @@ def _check_wishes(server: Server, members: Sequence[Member], wishes: Wishes) -> 
     web_quoting.config_path(wishes.certificates)
     web_quoting.port(wishes.port)
     web_quoting.port(wishes.https_port)
+
+
+def _check_ports(tls: str, wishes: Wishes) -> None:
+    if tls != "none" and wishes.port == wishes.https_port:
+        raise UsageError(
+            f"Http and https cannot both have the port {wishes.port}",
+            where="--port, --https-port",
+            hint="Give them two ports, or choose --tls=none",
+        )
 
 
 def _upload_member(server: Server, members: Sequence[Member], tls: str, uploads: str) -> Member | None:

@@ -88,6 +88,10 @@ def test_drained_members_are_the_last_to_stand_in_for_that_of_the_uploads() -> N
     assert [member.name for member in made(cluster, drain=("w2",), backup=("w3",)).upload_order] == ["w1", "w3", "w2"]
 
 
+def test_one_port_is_enough_without_https() -> None:
+    assert made(tls="none", port=443).tls == "none"
+
+
 def test_how_https_is_treated_when_nobody_says() -> None:
     assert made().tls == "terminate"
     assert made(W1).tls == "none"
@@ -116,6 +120,9 @@ def test_sites_that_members_show_by_https() -> None:
         ({"tls": "pass", "uploads": "member"}, "cannot route uploads"),
         ({"tls": "pass", "uploads": "shared", "drain": ("w2",)}, "offers https"),
         ({"tls": "both"}, "no way to treat"),
+        ({"port": 8080, "https_port": 8080}, "both have the port 8080"),
+        ({"port": 443}, "both have the port 443"),
+        ({"tls": "pass", "uploads": "shared", "https_port": 80}, "both have the port 80"),
         ({"uploads": "@w9"}, "no place"),
         ({"uploads": "w1"}, "no place"),
         ({"backup": ("w1", "w2")}, "No member is left"),
