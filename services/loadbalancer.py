@@ -145,13 +145,17 @@ def balancer(
     tls = wishes.tls or ("terminate" if any(member.ssl_port for member in members) else "none")
     _check_ports(tls, wishes)
     balanced = tuple(_balanced(site, services) for site in sorted(sites, key=lambda site: site.uri))
+    by_https = [member for member in members if member.ssl_port is not None]
+    needs_https = tls == "terminate" and any(site.certificate is not None for site in balanced)
+    if needs_https:
+        _check_https(by_https)
     return Balancer(
         name=_plain_name(server.name),
         kind=server.service_types.get("http", ""),
         members=members,
         sites=balanced,
         tls=tls,
-        upload_member=_upload_member(server, members, tls, wishes.uploads),
+        upload_member=_upload_member(server, members, by_https if needs_https else members, tls, wishes.uploads),
         check_name=_check_name(balanced),
         wishes=wishes,
     )
@@ -272,8 +276,20 @@ def _check_ports(tls: str, wishes: Wishes) -> None:
         )
 
 
-def _upload_member(server: Server, members: Sequence[Member], tls: str, uploads: str) -> Member | None:
-    """The member that has the uploads. A pack shares its disk, a cluster does not.
+def _check_https(by_https: Sequence[Member]) -> None:
+    if all(member.state == "drain" for member in by_https):
+        raise UsageError(
+            "No other member offers https, by which sites are to be seen",
+            where="--drain",
+            hint=f"Leave one of {_words(by_https)} as it is",
+        )
+
+
+def _upload_member(
+    server: Server, members: Sequence[Member], fit: Sequence[Member], tls: str, uploads: str
+) -> Member | None:
+    """The member that has the uploads of all sites, one of those that are ``fit``. A pack shares its disk, a cluster
+    does not.
 
     What is there already stays there when the member is drained or put in reserve, so its state does not matter.
     """
@@ -287,13 +303,23 @@ def _upload_member(server: Server, members: Sequence[Member], tls: str, uploads:
             hint="Choose --tls=terminate, or share the files folders and choose --uploads=shared",
         )
     if uploads in ("", "member"):
-        return members[0]
+        return fit[0]
     name = uploads.removeprefix("@")
     found = next((member for member in members if member.name == name), None)
+    if found is not None and found not in fit:
+        raise UsageError(
+            f"@{found.name} offers no https, so uploads of sites that are seen by https cannot go there",
+            where="--uploads",
+            hint=f"Choose {_words(fit)}, or make its service type apache_ssl or nginx_ssl",
+        )
     if found is None or not uploads.startswith("@"):
         raise UsageError(
             f"{uploads} is no place for uploads",
             where="--uploads",
-            hint=f"Choose member, shared or one of {', '.join(f'@{member.name}' for member in members)}",
+            hint=f"Choose member, shared or one of {_words(fit)}",
         )
     return found
+
+
+def _words(members: Sequence[Member]) -> str:
+    return ", ".join(f"@{member.name}" for member in members)

@@ -88,10 +88,10 @@ def _warn(session: Session, server: Server, balancer: loadbalancer.Balancer) -> 
         )
     if balancer.check_name is None:
         session.log.warning("There is no site yet whose answer could be checked; members are checked by connecting")
-    if balancer.tls == "terminate" and any(site.https_only for site in balancer.sites):
+    if balancer.tls == "terminate" and balancer.https_sites:
         without = [member.name for member in balancer.members if member.ssl_port is None]
         for name in without:
-            session.log.warning(f"@{name} offers no https and gets no requests for sites that are shown by https")
+            session.log.warning(f"@{name} offers no https and gets no requests for sites that are seen by https")
 
 
 def _chosen(files: dict[str, str], name: str) -> dict[str, str]:

@@ -84,3 +84,15 @@ def test_uploads_go_to_no_drained_member_while_theirs_is_down(lab: Lab, program:
         assert balancer.said_by("/node/add", FORM, "POST", times=6) == {"web3"}
     finally:
         start_nginx(lab.sandbox, name="web1", prefer=lab.members["web1"].port)
+
+
+def test_uploads_go_to_the_member_that_also_gets_them_by_https(lab: Lab, program: str) -> None:
+    """``b.example.test`` is seen by https, which web1 does not offer."""
+    lab.session.store.save("@web1", {"http_service_type": "nginx"})
+    try:
+        balancer = lab.start(program)
+        for headers in (FORM, FORM | SESSION):
+            assert balancer.said_by("/node/add", headers, "POST", times=4) == {"web2"}
+        assert balancer.get_https(f"{FILES}/web3.txt", host="b.example.test") == "web3"
+    finally:
+        lab.session.store.save("@web1", {"http_service_type": "nginx_ssl", "http_ssl_port": lab.ports["web1"]})

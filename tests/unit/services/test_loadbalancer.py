@@ -71,6 +71,27 @@ def test_where_uploads_lie_when_nobody_says() -> None:
     assert made(PACK, uploads="@w2").upload_order[0].name == "w2"
 
 
+SECURE = site("b.test", properties={"ssl_enabled": 1, "ssl_key": "b"})
+
+
+def test_uploads_by_http_and_by_https_go_to_one_member() -> None:
+    found = made(CLUSTER, SECURE)
+    assert found.upload_member is not None
+    assert found.upload_member.name == "w2", "w1 offers no https"
+    with pytest.raises(UsageError, match="@w1 offers no https"):
+        made(CLUSTER, SECURE, uploads="@w1")
+    for found in (made(CLUSTER, SECURE, tls="none"), made(CLUSTER, site("a.test"))):
+        assert found.upload_member == found.members[0]
+
+
+def test_the_only_member_with_https_is_not_drained() -> None:
+    with pytest.raises(UsageError, match="No other member offers https"):
+        made(CLUSTER, SECURE, drain=("w2",))
+    assert made(CLUSTER, SECURE, tls="none", drain=("w2",)).members[1].state == "drain"
+    for program in loadbalancer.PROGRAMS:
+        assert render(made(CLUSTER, SECURE, backup=("w2",)), program)
+
+
 @pytest.mark.parametrize("uploads", ["", "@w1"])
 @pytest.mark.parametrize("option", ["drain", "backup"])
 def test_uploads_do_not_move_with_the_state_of_their_member(option: str, uploads: str) -> None:
