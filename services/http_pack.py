@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from provision_py.contexts.model import Server
 from provision_py.contexts.properties import Property
 from provision_py.services.http_group import HttpGroup
+from provision_py.system.addresses import is_local
 
 SLAVES = "slave_web_servers"
 MASTERS = "master_web_servers"
+
+_HERE = ""
 
 
 class HttpPack(HttpGroup):
@@ -35,5 +38,19 @@ class HttpPack(HttpGroup):
     def grant_servers(self) -> Sequence[Server]:
         return self.config_servers()
 
+    def apart(self) -> tuple[Server, ...]:
+        """Members that do not see the disk of the first master: other masters, which have one of their own, and this
+        machine as a slave. The code that masters get lies here, and a mount would cover it.
+        """
+        masters = self.code_servers()
+        shared = {_machine(server) for server in masters[:1]}
+        own = {_HERE, *map(_machine, masters)} - shared
+        return tuple(server for server in self.config_servers() if shared and _machine(server) in own)
+
     def _masters(self) -> tuple[Server, ...]:
         return self._some(self.members_of(MASTERS), MASTERS)
+
+
+def _machine(server: Server) -> str:
+    """What tells a machine from others."""
+    return _HERE if server.is_master or is_local(server.remote_host) else server.remote_host.lower().rstrip(".")

@@ -14,6 +14,7 @@ from provision_py.errors import ServiceError, UsageError
 from provision_py.services import templating, web_quoting
 from provision_py.services.base import HttpService
 from provision_py.services.http_common import PublicHttp, site_names
+from provision_py.services.http_pack import HttpPack
 from provision_py.services.http_ssl import SslHttp
 
 PROGRAMS = ("haproxy", "nginx")
@@ -139,13 +140,15 @@ def balancer(
     Raises UsageError for wishes that cannot be met together, ContextError for a group without valid members,
     ServiceError for values that cannot stand in a configuration.
     """
-    services = [http(member) for member in http(server).config_servers()]
+    service = http(server)
+    services = [http(member) for member in service.config_servers()]
     members = tuple(_member(service, wishes) for service in services)
     _check_wishes(server, members, wishes)
     tls = wishes.tls or ("terminate" if any(member.ssl_port for member in members) else "none")
     _check_ports(tls, wishes)
     balanced = tuple(_balanced(site, services) for site in sorted(sites, key=lambda site: site.uri))
     by_https = [member for member in members if member.ssl_port is not None]
+    shared = wishes.uploads == "shared" or (not wishes.uploads and _shares_files(service, members))
     needs_https = tls == "terminate" and any(site.certificate is not None for site in balanced)
     if needs_https:
         _check_https(by_https)
@@ -155,7 +158,7 @@ def balancer(
         members=members,
         sites=balanced,
         tls=tls,
-        upload_member=_upload_member(server, members, by_https if needs_https else members, tls, wishes.uploads),
+        upload_member=None if shared else _upload_member(members, by_https if needs_https else members, tls, wishes),
         check_name=_check_name(balanced),
         wishes=wishes,
     )
@@ -285,17 +288,19 @@ def _check_https(by_https: Sequence[Member]) -> None:
         )
 
 
-def _upload_member(
-    server: Server, members: Sequence[Member], fit: Sequence[Member], tls: str, uploads: str
-) -> Member | None:
-    """The member that has the uploads of all sites, one of those that are ``fit``. A pack shares its disk, a cluster
-    does not.
+def _shares_files(service: HttpService, members: Sequence[Member]) -> bool:
+    """Whether all members see the same uploads: a cluster's have disks of their own, and some of a pack's may."""
+    if isinstance(service, HttpPack):
+        return not service.apart()
+    return service.type != "cluster" or len(members) == 1
+
+
+def _upload_member(members: Sequence[Member], fit: Sequence[Member], tls: str, wishes: Wishes) -> Member:
+    """The member that has the uploads of all sites, one of those that are ``fit``.
 
     What is there already stays there when the member is drained or put in reserve, so its state does not matter.
     """
-    kind = server.service_types.get("http")
-    if uploads == "shared" or (not uploads and (kind != "cluster" or len(members) == 1)):
-        return None
+    uploads = wishes.uploads
     if tls == "pass":
         raise UsageError(
             "A balancer that passes https on does not see what is asked, so it cannot route uploads",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -44,7 +44,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class NfsSetup:
-    """Who shares what: ``folders`` of the first master with ``slaves``; other masters have their own copy."""
+    """Who shares what: ``folders`` of the first master with ``slaves``; other masters have a copy of the code.
+
+    ``left_out`` are slaves on this machine: a mount would cover the code that masters get.
+    """
 
     pack: str
     user: str
@@ -52,6 +55,7 @@ class NfsSetup:
     masters: tuple[Machine, ...]
     slaves: tuple[Machine, ...]
     folders: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def exports(self) -> list[str]:
         """Lines of /etc/exports, the same on every master."""
@@ -80,17 +84,30 @@ def nfs_setup(pack: Server, roots: Iterable[str]) -> NfsSetup:
     service = HttpPack(pack)
     masters = tuple(_machine(pack, server) for server in service.code_servers())
     taken = {machine.host for machine in masters}
-    others = [_machine(pack, server) for server in service.config_servers()]
+    apart = {server.name for server in service.apart()}
+    others = [_machine(pack, server) for server in service.config_servers() if server.name not in apart]
     slaves = tuple(machine for machine in others if machine.host not in taken)
+    left_out = tuple(sorted(apart - {machine.name for machine in masters}))
     if not slaves:
-        raise UsageError(
-            f"The pack @{pack.name} has no slaves on other machines, so there is nothing to share",
-            where=f"@{pack.name}, key slave_web_servers",
-            hint="Add a slave, and save the pack",
-        )
+        raise _nothing_to_share(pack, left_out)
     root = web_quoting.config_path(pack.aegir_root)
     user = web_quoting.account(pack.script_user)
-    return NfsSetup(pack.name, user, root, masters, slaves, shared_folders(root, roots))
+    return NfsSetup(pack.name, user, root, masters, slaves, shared_folders(root, roots), left_out)
+
+
+def _nothing_to_share(pack: Server, left_out: Sequence[str]) -> UsageError:
+    where = f"@{pack.name}, key slave_web_servers"
+    if left_out:
+        return UsageError(
+            f"@{left_out[0]} is this machine: a mount would cover the code that the masters get from here",
+            where=where,
+            hint=f"Make @{left_out[0]} the master and others its slaves, or take it out of the pack",
+        )
+    return UsageError(
+        f"The pack @{pack.name} has no slaves on other machines, so there is nothing to share",
+        where=where,
+        hint="Add a slave, and save the pack",
+    )
 
 
 def shared_folders(aegir_root: str, roots: Iterable[str]) -> tuple[str, ...]:

@@ -86,7 +86,8 @@ class PackFacts:
 
     Numbers are None where there is no such account or group. ``real`` maps folders that exist to where links lead,
     ``made`` folders to the file that a master made for them, in them or in the nearest folder above that exists.
-    ``seen`` are files of masters that a slave sees, ``mounts`` its file systems, ``fstab`` those it should have.
+    ``seen`` are files of masters that are seen there, ``mounts`` a slave's file systems, ``fstab`` those it should
+    have. ``here``: it is this machine, where the code that masters get lies.
     """
 
     server: str
@@ -101,6 +102,7 @@ class PackFacts:
     seen: frozenset[str] = frozenset()
     mounts: tuple[Mount, ...] = ()
     fstab: str = ""
+    here: bool = False
 
     def mount_of(self, folder: str) -> Mount | None:
         """The file system that a folder is on, or would be on if it existed; of several at one place the last."""
@@ -118,7 +120,7 @@ def question(
     return argv, _SCRIPT.encode()
 
 
-def parse(output: str, server: Server, folders: Sequence[str]) -> PackFacts:
+def parse(output: str, server: Server, folders: Sequence[str], *, here: bool = False) -> PackFacts:
     """Raises HostError when the script did not come to its end."""
     rows: dict[str, list[str]] = {}
     for line in output.splitlines():
@@ -153,6 +155,7 @@ def parse(output: str, server: Server, folders: Sequence[str]) -> PackFacts:
         seen=frozenset(rows.get("seen", ())),
         mounts=tuple(mount for mount in mounts if mount is not None),
         fstab="\n".join(rows.get("fstab", ())),
+        here=here,
     )
 
 

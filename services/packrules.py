@@ -14,6 +14,7 @@ from provision_py.system.mounts import missing_mounts
 MOUNT = "PROVISION_PACK_MOUNT"
 IDS = "PROVISION_PACK_IDS"
 READ_ONLY = "PROVISION_PACK_READ_ONLY"
+HUB = "PROVISION_PACK_HUB"
 
 #: A slave that would serve nothing, or files of somebody else, fails the command; what people may want does not.
 ERROR, WARNING, INFO = "error", "warning", "info"
@@ -47,6 +48,7 @@ def findings(
     users and groups stand on the disk, not their names. ``hub`` is the hub where it is no master.
     """
     found = [finding for master in masters for finding in _untried(master, folders)]
+    found += [finding for master in masters[1:] for finding in _apart(masters[0], master, folders)]
     for slave in slaves:
         found += _of_slave(pack, folders, masters, slave, web_group)
     if hub is not None and masters:
@@ -61,6 +63,16 @@ def _untried(master: PackFacts, folders: Sequence[str]) -> Sequence[PackFinding]
     what = f"Whether slaves see {_words(closed)} of @{master.server} was not tried: nothing can be written there"
     hint = f"Let {master.user} write there, and free space if it is full"
     return [PackFinding(WARNING, MOUNT, master.server, what, hint)]
+
+
+def _apart(first: PackFacts, other: PackFacts, folders: Sequence[str]) -> Sequence[PackFinding]:
+    """A master that does not see the first one's files. Its code is as good, its uploads are its own."""
+    own = [folder for folder in folders if folder in first.made and first.made[folder] not in other.seen]
+    if not own:
+        return []
+    what = f"@{other.server} has a disk of its own for {_words(own)}: uploads on @{first.server} are not seen there,"
+    what += " nor the other way round, unless the balancer sends them all to one (lb-config does)"
+    return [PackFinding(INFO, MOUNT, other.server, what)]
 
 
 def _of_slave(
@@ -86,8 +98,17 @@ def _blind(pack: Server, folders: Sequence[str], masters: Sequence[PackFacts], s
     """``share`` is the folder that nfs-setup would share for the first of them."""
     share = shared_folders(pack.aegir_root, folders[:1])[-1]
     names = " or ".join(f"@{master.server}" for master in masters)
+    if slave.here:
+        return _blind_hub(slave.server, _words(folders), names)
     what = f"@{slave.server} does not see {_words(folders)} of {names}: {_instead(folders[0], share, slave)}"
     return PackFinding(ERROR, MOUNT, slave.server, what, _to_mount(pack, share, masters, slave))
+
+
+def _blind_hub(server: str, folders: str, masters: str) -> PackFinding:
+    what = f"@{server} does not see {folders} of {masters}, and nothing can be mounted there: it holds the code that"
+    what += " masters get. Pages are served, but not what visitors upload to others"
+    hint = f"Make @{server} the master, or take it out of the pack. Until then let the balancer send uploads to one"
+    return PackFinding(WARNING, HUB, server, what, f"{hint} member (lb-config does)")
 
 
 def _instead(folder: str, share: str, slave: PackFacts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Server
@@ -27,7 +28,7 @@ def check_pack_server(session: Session, pack: Server, roots: Sequence[str]) -> N
     cannot be asked.
     """
     folders = tuple(dict.fromkeys(roots)) or shared_folders(pack.aegir_root, ())
-    _report(session, _look(session, pack, folders, with_hub=True), (ERROR, WARNING, INFO))
+    _report(session, _look(session, pack, folders, whole=True), (ERROR, WARNING, INFO))
 
 
 def check_shared(session: Session, web_server: Server, root: str, *, warn: bool = False) -> None:
@@ -66,14 +67,16 @@ def check_code(session: Session, web_server: Server, path: str) -> None:
         )
 
 
-def _look(
-    session: Session, web_server: Server, folders: Sequence[str], *, with_hub: bool = False
-) -> list[PackFinding]:
-    """Ask masters, which make files for slaves to find, then slaves; a question each, all machines side by side."""
+def _look(session: Session, web_server: Server, folders: Sequence[str], *, whole: bool = False) -> list[PackFinding]:
+    """Ask masters, which make files for slaves to find, then slaves; a question each, all machines side by side.
+
+    ``whole``: masters are asked too whether they see each other's, and the hub for its numbers.
+    """
     masters, slaves = _roles(session, web_server)
-    if not slaves:
+    among = masters if whole and len(masters) > 1 else []
+    if not slaves and not among:
         return []
-    hub, token = session.master, secrets.token_hex(8)
+    hub = session.master
     is_member = hub.name in {server.name for server in (*masters, *slaves)}
     group = str(hub.properties.get("web_group") or "www-data")
 
@@ -83,35 +86,38 @@ def _look(
             done = session.host_of(server).run(argv, stdin=script, timeout=TIMEOUT, check=False)
         except ProcessError as error:
             raise _hanging(server, folders, error) if error.returncode is None else error from error
-        return packfacts.parse(done.stdout, server, folders)
+        return packfacts.parse(done.stdout, server, folders, here=session.is_here(server))
 
-    told, failures = fanout.each(masters, lambda server: ask(server, token))
+    # A name for each: masters with disks of their own have folders of the same names.
+    told, failures = fanout.each(masters, lambda server: ask(server, secrets.token_hex(8)))
     try:
         _raise_for(failures, web_server)
         probes = list(dict.fromkeys(path for _, facts in told for path in facts.made.values()))
-        seen, failures = fanout.each(slaves, lambda server: ask(server, probes=probes))
+        seen, failures = fanout.each([*among, *slaves], lambda server: ask(server, probes=probes))
         _raise_for(failures, web_server)
     finally:
         fanout.each(told, lambda each: _clean_up(session, *each))
+    facts = {server.name: one for server, one in seen}
     return findings(
         web_server,
         folders,
-        [facts for _, facts in told],
-        [facts for _, facts in seen],
-        ask(hub) if with_hub and not is_member else None,
+        [replace(one, seen=facts[server.name].seen) if among else one for server, one in told],
+        [facts[server.name] for server in slaves],
+        ask(hub) if whole and not is_member else None,
         web_group=group,
     )
 
 
 def _roles(session: Session, web_server: Server) -> tuple[list[Server], list[Server]]:
-    """Masters, and slaves on machines of their own. The hub has all code, so it lacks nothing as a slave."""
+    """Masters, and slaves on machines of their own."""
     group = session.http(web_server)
     masters = list(group.code_servers())
     names = {server.name for server in masters}
     slaves = [server for server in group.config_servers() if server.name not in names]
     machines = [session.host_of(server) for server in masters]
-    away = [server for server in slaves if not session.host_of(server).is_local]
-    return masters, [server for server in away if session.host_of(server) not in machines]
+    if any(machine.is_local for machine in machines):
+        slaves = [server for server in slaves if not session.is_here(server)]
+    return masters, [server for server in slaves if session.host_of(server) not in machines]
 
 
 def _hanging(server: Server, folders: Sequence[str], error: ProcessError) -> HostError:

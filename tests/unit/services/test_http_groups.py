@@ -138,6 +138,38 @@ def test_two_web_servers_on_the_hub() -> None:
     HttpPack(replace(group("pack", **lists), members=here)).check_machines()
 
 
+@pytest.mark.parametrize(
+    ("masters", "slaves", "apart"),
+    [
+        (["w1"], ["w2", "w3"], []),
+        (["w1", "w2"], ["w3"], ["w2"]),
+        (["server_master"], ["w1", "local"], []),
+        (["server_master", "local"], ["w1"], []),
+        (["server_master", "w1"], ["w2"], ["w1"]),
+        (["w1"], ["w2", "server_master"], ["server_master"]),
+        (["w1"], ["local"], ["local"]),
+        (["w1", "server_master"], ["local"], ["server_master", "local"]),
+    ],
+)
+def test_members_of_a_pack_that_do_not_see_the_first_masters_disk(
+    masters: list[str], slaves: list[str], apart: list[str]
+) -> None:
+    here = {
+        "server_master": replace(web("server_master"), remote_host="hub.invalid"),
+        "local": replace(web("local"), remote_host="127.0.0.1"),
+    }
+    lists = {"master_web_servers": php_list(masters), "slave_web_servers": php_list(slaves)}
+    pack = HttpPack(replace(group("pack", **lists), members={**MEMBERS, **here}))
+    assert names(pack.apart()) == apart
+
+
+def test_a_pack_whose_masters_are_left_out_has_no_disk() -> None:
+    lists: dict[str, PhpValue] = {"master_web_servers": "@w1", "slave_web_servers": "@w2"}
+    pack = HttpPack(group("pack", **lists)).without(frozenset({"w1"}))
+    assert isinstance(pack, HttpPack)
+    assert pack.apart() == ()
+
+
 def test_members_that_are_named_twice() -> None:
     assert HttpCluster(group("cluster", cluster_web_servers=php_list(["@w2", "w1", "@w2"]))).named_twice() == ("w2",)
     pack = group("pack", master_web_servers=php_list(["@w1"]), slave_web_servers=php_list(["@w1", "@w2"]))

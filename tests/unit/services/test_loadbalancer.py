@@ -92,6 +92,21 @@ def test_the_only_member_with_https_is_not_drained() -> None:
         assert render(made(CLUSTER, SECURE, backup=("w2",)), program)
 
 
+def test_a_pack_with_disks_of_their_own() -> None:
+    two_masters = replace(PACK, properties={"master_web_servers": php_list(["@w1", "@w2"])})
+    hub = replace(web("server_master"), remote_host="hub.invalid")
+    hub_as_slave = replace(
+        PACK,
+        properties={"master_web_servers": "@w2", "slave_web_servers": "@server_master"},
+        members={"w2": W2, "server_master": hub},
+    )
+    for pack, place in ((two_masters, "w1"), (hub_as_slave, "w2")):
+        found = made(pack)
+        assert found.upload_member is not None
+        assert found.upload_member.name == place
+        assert made(pack, uploads="shared").upload_member is None
+
+
 @pytest.mark.parametrize("uploads", ["", "@w1"])
 @pytest.mark.parametrize("option", ["drain", "backup"])
 def test_uploads_do_not_move_with_the_state_of_their_member(option: str, uploads: str) -> None:

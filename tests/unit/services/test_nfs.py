@@ -60,6 +60,20 @@ def test_a_slave_on_the_masters_machine_mounts_nothing() -> None:
     assert [slave.name for slave in setup.slaves] == ["s2"]
 
 
+def test_the_hub_mounts_nothing_over_its_own_code() -> None:
+    hub = replace(web("server_master"), remote_host="hub.invalid")
+    lists = LISTS | {"slave_web_servers": php_list(["@s1", "@server_master"])}
+    pack = replace(PACK, members=MEMBERS | {"server_master": hub}, properties=lists)
+    setup = nfs.nfs_setup(pack, [])
+    assert [slave.name for slave in setup.slaves] == ["s1"]
+    text = nfs.render(setup)
+    assert "hub.invalid" not in text
+    assert "# @server_master is left out" in text
+    assert "left out" not in nfs.render(nfs.nfs_setup(PACK, []))
+    at_hub = replace(pack, properties={"master_web_servers": "@server_master", "slave_web_servers": "@s1"})
+    assert nfs.nfs_setup(at_hub, []).left_out == ()
+
+
 @pytest.mark.parametrize(
     ("pack", "error", "message"),
     [
@@ -68,7 +82,11 @@ def test_a_slave_on_the_masters_machine_mounts_nothing() -> None:
         (replace(PACK, properties=LISTS | {"slave_web_servers": {}}), UsageError, "no slaves"),
         (replace(PACK, properties=LISTS | {"master_web_servers": {}}), ContextError, "no members"),
         (replace(PACK, members=MEMBERS | {"m1": web("m1", "localhost")}), ContextError, "another machine on each"),
-        (replace(PACK, members=MEMBERS | {"s2": web("s2", "127.0.0.1")}), ContextError, "another machine on each"),
+        (
+            replace(PACK, members=MEMBERS | {"s1": web("s1", "127.0.0.1"), "s2": web("s2", "::1")}),
+            UsageError,
+            "@s1 is this machine: a mount would cover",
+        ),
         (replace(PACK, members=MEMBERS | {"s2": web("s2", "a(rw) *")}), ServiceError, "host name"),
         (replace(PACK, aegir_root="/var/aegir\n*"), ServiceError, "path"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from provision_py.contexts.model import Server
 from provision_py.services.packfacts import Mount, PackFacts
-from provision_py.services.packrules import ERROR, IDS, INFO, MOUNT, READ_ONLY, WARNING, PackFinding, findings
+from provision_py.services.packrules import ERROR, HUB, IDS, INFO, MOUNT, READ_ONLY, WARNING, PackFinding, findings
 
 FOLDER = "/var/aegir/platforms"
 PACK = Server("pack", "pack", "/var/aegir", "aegir", service_types={"http": "pack"})
@@ -156,8 +156,8 @@ def test_numbers_matter_only_where_files_are_shared() -> None:
     (found,) = decide(slave(sees=(), uid=8001))
     assert found.code == MOUNT
     other = master("m2", uid=8001)
-    assert decide(slave(), masters=(master(), other)) == []
-    (found,) = decide(slave(sees=("m1", "m2")), masters=(master(), other))
+    assert [one.severity for one in decide(slave(), masters=(master(), other))] == [INFO]
+    _, found = decide(slave(sees=("m1", "m2")), masters=(master(), other))
     assert (found.severity, found.code) == (ERROR, IDS)
     assert "8001 on @m2" in found.what
 
@@ -169,7 +169,26 @@ def test_a_hub_with_other_numbers_that_shares_nothing() -> None:
 
 
 def test_a_slave_may_see_any_of_several_masters() -> None:
-    assert decide(slave(sees=("m2",)), masters=(master(), master("m2"))) == []
+    (found,) = decide(slave(sees=("m2",)), masters=(master(), master("m2")))
+    assert (found.severity, found.server) == (INFO, "m2"), "the slave is not at fault"
+
+
+def test_masters_with_disks_of_their_own() -> None:
+    (found,) = decide(masters=(master(), master("m2")))
+    assert (found.severity, found.server, found.hint) == (INFO, "m2", "")
+    assert f"@m2 has a disk of its own for {FOLDER}: uploads on @m1 are not seen there" in found.what
+    sees = frozenset({f"{FOLDER}/.provision-probe-m1"})
+    assert decide(slave(), masters=(master(), master("m2", seen=sees))) == []
+    untried = decide(masters=(machine("m1"), master("m2")))
+    assert [one.severity for one in untried] == [WARNING]
+
+
+def test_the_hub_as_a_slave_of_another_machine() -> None:
+    (found,) = decide(replace(slave(sees=(), mount=None), server="server_master", here=True))
+    assert (found.severity, found.code, found.server) == (WARNING, HUB, "server_master")
+    assert "nothing can be mounted there" in found.what
+    assert "Make @server_master the master" in found.hint
+    assert decide(replace(slave(), here=True)) == [], "a disk that both have is as good"
 
 
 def test_a_master_where_nothing_can_be_written() -> None:
