@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from farm_system import SUCCESS, WARNING, Farm, farm_on, mentions, site_folder
+from farm_system import PLATFORMS, SUCCESS, WARNING, Farm, farm_on, mentions, site_folder
+from test_nfs_setup import parts
 
 from provision_py.sandbox.lab.hostspec import HostSpec
 from provision_py.sandbox.lab.lab import Lab
@@ -23,6 +24,29 @@ def farm(lab_of_module: Lab) -> Iterator[Farm]:
     with farm_on(lab_of_module) as farm:
         farm.add_servers("web1", "web2")
         yield farm
+
+
+def set_up(farm: Farm, pack: str) -> dict[str, str]:
+    """Run what nfs-setup prints on the machines that it names."""
+    found = parts(farm.hosting.provision(pack, "nfs-setup", "--print").stdout)
+    for name, commands in found.items():
+        farm.lab[name.partition(".")[0]].run(["sh", "-eu"], input=commands)
+    return found
+
+
+def test_a_fresh_master_on_another_machine(farm: Farm) -> None:
+    """What is printed is all that has to be done."""
+    assert not farm.lab.web2.exists(PLATFORMS)
+    pack = farm.hosting.add_pack("fresh", [farm.servers["web2"]], [farm.servers["web1"]])
+    ran = farm.run(farm.queued(pack, "verify") or 0)
+    mentions(ran.log, "PROVISION_PACK_MOUNT")
+    assert list(set_up(farm, "@server_fresh")) == ["web2.lab.test", "web1.lab.test"]
+    assert farm.lab.web2.run(["stat", "--format=%U:%G %a", PLATFORMS]).stdout == "aegir:aegir 755\n"
+    ran = farm.verified(pack)
+    assert "was not tried" not in ran.log
+    platform = farm.platform("fresh", pack)
+    farm.site("fresh.test", platform)
+    farm.serves("fresh.test", "web1", "web2")
 
 
 def test_the_hub_as_a_slave(farm: Farm) -> None:
