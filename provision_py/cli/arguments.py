@@ -10,10 +10,8 @@ from collections.abc import Sequence
 
 from provision_py.errors import UsageError
 
+#: Formats of every command; some have others of their own beside them.
 FORMATS = ("table", "json", "yaml", "php")
-
-#: Formats that only some commands have.
-SPECIAL_FORMATS = ("text", "svg", "mermaid")
 
 #: Global options that are on or off, with their short forms.
 SWITCHES = {"yes": "y", "verbose": "v", "debug": "d", "quiet": "q", "help": "h", "version": ""}
@@ -109,10 +107,8 @@ def _long(line: CommandLine, text: str) -> None:
 def _set_global(line: CommandLine, name: str, value: str) -> None:
     if name == "drush-dir":
         line.drush_dir = value
-    elif value in FORMATS + SPECIAL_FORMATS:
-        line.format = value
     else:
-        raise UsageError(f"{value} is no format", where=f"--format={value}", hint=f"Formats are {', '.join(FORMATS)}")
+        line.format = value
 
 
 def _short(line: CommandLine, letters: str, rest: list[str]) -> None:

@@ -73,7 +73,6 @@ def test_the_folder_of_alias_files() -> None:
         ["---x"],
         ["--format", "json", "c"],
         ["--format=", "c"],
-        ["--format=xml", "c"],
         ["--yes=maybe", "c"],
         ["--drush-dir"],
     ],

@@ -47,6 +47,19 @@ def test_other_commands_refuse_them(installation: Path, capsys: pytest.CaptureFi
     assert "no format svg" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "formats"),
+    [("topology", "table, json, yaml, php, text, svg, mermaid"), ("site:alias", "table, json, yaml, php")],
+)
+def test_a_format_that_is_none_is_refused_with_those_that_there_are(
+    command: str, formats: str, installation: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--format=xml", command]) == 2
+    said = capsys.readouterr().err
+    assert f"{command} has no format xml" in said
+    assert f"Formats are {formats}\n" in said
+
+
 def test_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help", "topology"]) == 0
     assert "--format=svg" in capsys.readouterr().out
