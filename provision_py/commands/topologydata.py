@@ -171,7 +171,11 @@ def topology(
                 sites.append(_site(name, record, (databases or {}).get(name, "")))
         else:
             problems.append(Problem(name, f"It is neither server, platform nor site but {kind or 'nothing'}"))
-    found = Topology(tuple(servers), tuple(platforms), tuple(sites), (), checks or {}, missed or {})
+    # What a server has missed of a context that is gone will never be brought.
+    there = {*records, *(problem.context for problem in problems)}
+    owed = {server: [name for name in names if name in there] for server, names in (missed or {}).items()}
+    owed = {server: names for server, names in owed.items() if names}
+    found = Topology(tuple(servers), tuple(platforms), tuple(sites), (), checks or {}, owed)
     return replace(
         found, problems=tuple(sorted([*problems, *_lost(found)], key=lambda one: (one.context, one.message)))
     )
@@ -248,11 +252,24 @@ def _lost(found: Topology) -> Iterable[Problem]:
     for server in found.servers:
         for member in server.members:
             yield from _missing(server.name, f"Its {member.role}", member.name, servers)
+            yield from _unfit(server, member, found.server(member.name))
     for platform in found.platforms:
         yield from _missing(platform.name, "Its web server", platform.web_server, servers)
     for site in found.sites:
         yield from _missing(site.name, "Its platform", site.platform, platforms)
         yield from _missing(site.name, "Its database server", site.db_server, servers)
+
+
+def _unfit(group: ServerNode, member: MemberNode, node: ServerNode | None) -> Iterable[Problem]:
+    """A member that every task of its group refuses."""
+    if node is None:
+        return
+    if node.name == group.name:
+        yield Problem(group.name, "It is a member of itself")
+    elif node.is_group:
+        yield Problem(group.name, f"Its {member.role} @{node.name} is a group itself ({node.http})")
+    elif not node.http:
+        yield Problem(group.name, f"Its {member.role} @{node.name} offers no http service")
 
 
 def _missing(context: str, what: str, name: str, known: Collection[str]) -> Iterable[Problem]:

@@ -92,9 +92,10 @@ class _Canvas:
 
     def lost(self) -> None:
         platforms, sites = self.topology.lost_platforms(), self.topology.lost_sites()
-        self.heading("Without a web server", bool(platforms or sites))
+        self.heading("Platforms without a web server", bool(platforms))
         for platform in platforms:
             self._platform(platform.name, platform.root, MARGIN, WIDTH - 2 * MARGIN)
+        self.heading("Sites without a platform", bool(sites))
         self._sites(sites, MARGIN, WIDTH - 2 * MARGIN)
 
     def chips(self, title: str, servers: Sequence[ServerNode], style: str) -> None:

@@ -17,7 +17,9 @@ def printable(text: str) -> str:
 def as_text(topology: Topology) -> str:
     """The same contexts give the same text. Ends in a line break."""
     blocks = [_web_block(topology, server) for server in topology.web_servers()]
-    blocks += [_named("Platforms without a web server", _lost_lines(topology))]
+    lost = [_platform_branch(topology, platform) for platform in topology.lost_platforms()]
+    blocks += [_named("Platforms without a web server", [line for branch in lost for line in branch])]
+    blocks += [_named("Sites without a platform", [_site_line(topology, site) for site in topology.lost_sites()])]
     databases = [_database_line(topology, server) for server in topology.db_servers()]
     blocks += [_named("Databases", databases)]
     blocks += [_named("Other servers", [_server_line(topology, server) for server in topology.other_servers()])]
@@ -56,12 +58,6 @@ def _database_line(topology: Topology, server: ServerNode) -> str:
     count = len(topology.sites_in(server.name))
     sites = "1 site" if count == 1 else f"{count} sites"
     return f"@{server.name}  {server.host}  {server.db}, {sites}{_state(topology, server.name)}"
-
-
-def _lost_lines(topology: Topology) -> list[str]:
-    platforms = [_platform_branch(topology, platform) for platform in topology.lost_platforms()]
-    sites = [[f"{_site_line(topology, site)}  without a platform"] for site in topology.lost_sites()]
-    return [line for branch in (*platforms, *sites) for line in branch]
 
 
 def kinds(server: ServerNode) -> str:

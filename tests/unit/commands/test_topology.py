@@ -77,6 +77,44 @@ def test_what_is_broken_is_named_and_hides_nothing_else() -> None:
     assert [one.name for one in WHOLE.lost_sites()] == ["c.test"]
 
 
+def test_members_that_cannot_be_members_are_broken() -> None:
+    records = {
+        "c": server(http_service_type="cluster", cluster_web_servers=php_list(["@c", "@p", "@mail", "@web1"])),
+        "p": server(http_service_type="pack", master_web_servers="@web1", slave_web_servers="@c"),
+        **{name: RECORDS[name] for name in ("mail", "web1")},
+    }
+    whole = topology(records)
+    assert [(one.context, one.message) for one in whole.problems] == [
+        ("c", "It is a member of itself"),
+        ("c", "Its member @mail offers no http service"),
+        ("c", "Its member @p is a group itself (pack)"),
+        ("p", "Its slave @c is a group itself (cluster)"),
+    ]
+    for form in FORMS:
+        assert "is a member of itself" in form(whole)
+
+
+def test_what_is_lost_stands_under_what_it_lacks() -> None:
+    texts = list(etree.fromstring(as_svg(WHOLE).encode()).itertext())
+    order = [
+        texts.index(text)
+        for text in ("Platforms without a web server", "@lost", "Sites without a platform", "c.test")
+    ]
+    assert order == sorted(order)
+    only_site = topology({name: RECORDS[name] for name in ("c.test", "db")})
+    for form in (as_text, as_svg):
+        assert "without a web server" not in form(only_site)
+        assert "Sites without a platform" in form(only_site)
+
+
+def test_nothing_is_missed_of_what_is_gone() -> None:
+    missed = {"web1": ["d7", "deleted"], "web2": ["deleted"], "mail": ["bad"]}
+    whole = topology(RECORDS, broken=[Problem("bad", "PHP syntax error")], missed=missed)
+    assert whole.missed == {"web1": ["d7"], "mail": ["bad"]}
+    assert whole.state_of("web2") == ""
+    assert "deleted" not in as_text(whole)
+
+
 def test_an_extra_alias_of_a_site_is_no_site() -> None:
     assert [site.name for site in WHOLE.sites_on("d7")] == ["a.test"]
 
@@ -121,7 +159,9 @@ def test_text() -> None:
 
 Platforms without a web server
   @lost  /p/lost
-  c.test  database @db  without a platform
+
+Sites without a platform
+  c.test  database @db
 
 Databases
   @db  host.test  mysql, 3 sites
