@@ -18,6 +18,10 @@ from provision_py.sandbox.webserver import Response, fetch
 HAPROXY = programs.Program(("haproxy",), "haproxy")
 STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
+#: Headers of a visitor who is logged in, and of one who sends a file.
+SESSION = {"Cookie": "SESS" + "0a" * 16 + "=abc"}
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
 #: What a member says: who it is, what it was asked, and what the balancer told it.
 MEMBER = """
 server {{

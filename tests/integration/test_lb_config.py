@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from balancers import HAPROXY, STREAM_MODULE, Lab, make_certificate, nginx_settings, store_contexts, write_site
+from balancers import (
+    FORM,
+    HAPROXY,
+    SESSION,
+    STREAM_MODULE,
+    Lab,
+    make_certificate,
+    nginx_settings,
+    store_contexts,
+    write_site,
+)
 
 from provision_py.commands.session import new_session
 from provision_py.php.values import PhpValue
@@ -20,9 +30,6 @@ from provision_py.sandbox.base import Sandbox, free_port
 from provision_py.sandbox.nginx import start_nginx
 from provision_py.services.plugins import Plugins
 from tests.conftest import needed
-
-SESSION = {"Cookie": "SESS" + "0a" * 16 + "=abc"}
-FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from test_lb_config import FORM, HAPROXY, SESSION, Lab, make_certificate, needed, store_contexts, write_site
+from balancers import FORM, HAPROXY, SESSION, Lab, make_certificate, store_contexts, write_site
 
 from provision_py.commands.session import new_session
 from provision_py.sandbox import programs
 from provision_py.sandbox.base import Sandbox, free_port
 from provision_py.sandbox.nginx import start_nginx
 from provision_py.services.plugins import Plugins
+from tests.conftest import needed
 
 NAMES = ("web1", "web2", "web3")
 FILES = "/sites/a.example.test/files"
@@ -82,6 +83,11 @@ def test_uploads_go_to_no_drained_member_while_theirs_is_down(lab: Lab, program:
         while balancer.get("/node/add", FORM, "POST").status != 200 and time.monotonic() < deadline:
             time.sleep(0.1)
         assert balancer.said_by("/node/add", FORM, "POST", times=6) == {"web3"}
+        for name in ("web2", "web3"):
+            assert balancer.said_by(f"{FILES}/{name}.txt", times=4) == {name}
+        if program == "haproxy":
+            # nginx counts a member that is down among those that are left to ask, and answers 502.
+            assert balancer.get(f"{FILES}/none.txt").status == 404
     finally:
         start_nginx(lab.sandbox, name="web1", prefer=lab.members["web1"].port)
 
