@@ -160,7 +160,8 @@ def push_argv(
 ) -> list[str]:
     """Make ``tree`` on ``host`` what it is here, uploads of its sites as told (MERGE: see :func:`merge_argv`).
 
-    ``ssh`` is the command that reaches the machine. ``tree.path`` is absolute and normal.
+    ``ssh`` is the command that reaches the machine. ``tree.path`` is absolute and normal. The folders above it are
+    there already, and stay as they are.
     """
     return ["rsync", *_common(ssh), *_push_options(tree, options, uploads), "--", tree.path, f"{_bracketed(host)}:/"]
 
@@ -168,7 +169,7 @@ def push_argv(
 def _push_options(tree: Tree, options: SyncOptions, uploads: Uploads) -> list[str]:
     return [
         "-akz", "--relative", "--keep-dirlinks", "--omit-dir-times", "--delete-delay",
-        *filters(tree, options, uploads), *options.extra,
+        *filters(tree, options, uploads), *options.extra, "--no-implied-dirs",
     ]  # fmt: skip
 
 
@@ -185,8 +186,8 @@ def plan_argv(
     Names are printed as :func:`provision_py.system.treeswitch.unescape` reads them.
     """
     return [
-        "rsync", *_common(ssh, _PLAIN_FORMAT), *_push_options(tree, options, uploads), "--no-implied-dirs",
-        "--no-8-bit-output", "--dry-run", "--", tree.path, f"{_bracketed(host)}:/",
+        "rsync", *_common(ssh, _PLAIN_FORMAT), *_push_options(tree, options, uploads), "--no-8-bit-output",
+        "--dry-run", "--", tree.path, f"{_bracketed(host)}:/",
     ]  # fmt: skip
 
 
@@ -215,7 +216,8 @@ def merge_argv(folders: Sequence[str], host: str, ssh: Sequence[str], options: S
     """Add to folders of uploads on ``host`` what they lack, replace what is older there, delete nothing."""
     return [
         "rsync", *_common(ssh), "-akz", "--relative", "--keep-dirlinks", "--omit-dir-times", "--update",
-        *[f"--exclude={name}" for name in VCS], *options.extra, "--", *folders, f"{_bracketed(host)}:/",
+        *[f"--exclude={name}" for name in VCS], *options.extra, "--no-implied-dirs", "--", *folders,
+        f"{_bracketed(host)}:/",
     ]  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from provision_py.system.ssh import SshHost
 #: Gets the number of paths changed so far, every few seconds.
 Progress = Callable[[int], None]
 _PROGRESS_EVERY = 5.0
+#: Makes folders that are missing, whatever the account's own umask is: the web server has to pass them.
+_MAKE_FOLDER = 'umask 022; exec mkdir -p -- "$0"'
 
 
 def push(
@@ -36,9 +38,19 @@ def push(
     """
     check_source(tree.path, roots)
     check_target(host, tree.path, roots)
+    _make_parents(host, tree.path)
     ssh = host.multiplexer.command()
     changes = run_rsync(host, rsync.push_argv(tree, host.name, ssh, options, uploads=uploads), tree.path, progress)
     return changes + merge(host, tree, options, progress) if uploads is Uploads.MERGE else changes
+
+
+def _make_parents(host: SshHost, path: str) -> None:
+    """Make the folders above a tree that the machine lacks. Those that are there are others' too."""
+    try:
+        host.run(["sh", "-c", _MAKE_FOLDER, os.path.dirname(path)])
+    except ProcessError as error:
+        advice = f"Make the folder there by hand, with the right for {host.target.user} to write in it"
+        raise _failed(host, path, error, advice) from error
 
 
 def merge(
