@@ -61,18 +61,22 @@ class SyncOptions:
 
 NO_OPTIONS = SyncOptions()
 
-#: Options that decide what is deleted, where to, or that may clear the list of filters.
+#: Options that decide what is deleted, where to, or that may clear the list of filters; and those with which rsync
+#: does nothing, or does not say on its output, line by line, what it does.
 _FORBIDDEN = re.compile(
     r"del|delete.*|remove-.*|force|ignore-errors|rsh|e|relative|no-relative|R|no-R|no-s|no-protect-args"
     r"|no-secluded-args|files-from|filter|f|F|include-from|exclude-from|cvs-exclude|C|dirs|d|old-d|old-dirs"
-    r"|recursive|no-recursive|no-r|server|sender|daemon|out-format|dry-run|n|list-only"
+    r"|recursive|no-recursive|no-r|server|sender|daemon|out-format|log-format|dry-run|n|list-only|version|V|help"
+    r"|only-write-batch|read-batch|stderr|msgs2stderr|protocol"
 )
+#: What these silence is not shown to anybody, but what is to be changed is read there.
+_WITHOUT_MEANING = ("quiet", "q")
 
 
 def extra_options(value: PhpValue) -> tuple[str, ...]:
     """``global_sync_options``: a table of options, true or empty for those without a value, as Drush reads it.
 
-    Raises HostError for options that may change what is deleted, and where.
+    Raises HostError for options that may change what is deleted, and where, or hide what is done.
     """
     found: list[str] = []
     for key, one in value.items() if isinstance(value, dict) else ():
@@ -85,7 +89,7 @@ def extra_options(value: PhpValue) -> tuple[str, ...]:
                     hint="Take it out; what is not to be synced can be named in exclude-paths",
                     code="PROVISION_SYNC_OPTION",
                 )
-            if text is not False:
+            if text is not False and name not in _WITHOUT_MEANING:
                 dashes = "-" if len(name) == 1 else "--"
                 bare = text is True or text is None or text == ""
                 found.append(f"{dashes}{name}" if bare else f"{dashes}{name}{'=' if len(name) > 1 else ''}{text}")

@@ -84,6 +84,15 @@ def test_options_that_decide_what_is_deleted_are_refused(name: str) -> None:
     assert caught.value.code == "PROVISION_SYNC_OPTION"
 
 
+@pytest.mark.parametrize(
+    "name", ["version", "V", "help", "log-format", "only-write-batch", "read-batch", "stderr", "msgs2stderr",
+             "protocol"],
+)  # fmt: skip
+def test_options_by_which_nothing_is_done_or_said_are_refused(name: str) -> None:
+    with pytest.raises(HostError, match="is not allowed"):
+        extra_options({name: True})
+
+
 def test_a_pattern_that_clears_all_others_is_refused() -> None:
     with pytest.raises(HostError):
         extra_options({"exclude": "!"})
