@@ -15,15 +15,18 @@ from provision_py.system.rsync import Change, SyncOptions, Tree, Uploads
 from provision_py.system.ssh import SshHost
 
 _AS_IT_WAS = "All web servers have what they had before"
+#: Of a switch that failed on one: undoing it comes next, and says itself where it fails.
+_GOING_BACK = "All web servers are to get back what they had before"
 
 
 @dataclass(frozen=True)
 class ReleaseTree:
     """Make a folder on other servers what it is here. ``roots`` are the folders that may be changed there.
 
-    What has changed is staged on every server first; only when it has arrived everywhere, every server exchanges it
-    against what it has, by itself and within moments. Undo exchanges it back: former files were kept. A server that
-    did not have the folder gets it pushed, which undo removes. Uploads are merged after that, and stay.
+    What has changed is staged on every server first; only when it has arrived everywhere and may be put in place
+    there, every server exchanges it against what it has, by itself and within moments. Undo exchanges it back: former
+    files were kept. A server that did not have the folder gets it pushed, which undo removes. Uploads are merged
+    after that, and stay.
 
     On record beforehand is the name of the folder that holds what is staged and, later, the former files, and as a
     note ``changed``, the servers where there is such a folder. It is removed when the command is committed.
@@ -53,7 +56,7 @@ class ReleaseTree:
         everywhere(arriving, lambda server: self._bring(world, arriving[server], record, plans.get(server)),
                    "was not synced", done)  # fmt: skip
         everywhere(changing, lambda server: staging.switch(changing[server], record["work"], self.roots),
-                   "did not take its files", _AS_IT_WAS)  # fmt: skip
+                   "did not take its files", _GOING_BACK)  # fmt: skip
         everywhere(
             having, lambda server: self._merge(world, having[server], plans[server]), "did not get all uploads"
         )
@@ -70,6 +73,7 @@ class ReleaseTree:
 
         if changes is not None:
             staging.stage(host, self.tree, record["work"], changes, self.options, progress)
+            staging.check(host, record["work"], self.roots)
             return
         pushed = transfer.push(host, self.tree, self.roots, self.options, uploads=self.uploads, progress=progress)
         tell(world, host, f"{self.tree.path} synced", pushed)

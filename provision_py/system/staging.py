@@ -59,6 +59,11 @@ def stage(
         transfer.run_rsync(host, argv, tree.path, progress, stdin=files, advice=_ADVICE)
 
 
+def check(host: SshHost, work: str, roots: Sequence[str]) -> None:
+    """Find out whether :func:`switch` could do all that is planned, and change nothing. Raises HostError."""
+    _call(host, "check", work, *roots)
+
+
 def switch(host: SshHost, work: str, roots: Sequence[str]) -> None:
     """Exchange what is staged against what is in the tree. Raises HostError; then :func:`undo` is called for.
 
@@ -93,7 +98,9 @@ def _failed(host: SshHost, what: str, work: str, error: ProcessError) -> HostErr
         hint = f"The disk of {host.name} is full: free some space and try again"
     elif error.returncode == 127 or "Could not start" in said:
         hint = f"Install php-cli on {host.name}, as provision-py @server prepare says"
-    elif "Permission denied" in said or "not permitted" in said:
+    elif "not permitted" in said:
+        hint = f"Make {host.target.user} the owner of what is named, or take it away"
+    elif "Permission denied" in said:
         hint = f"Give {host.target.user} the right to write there"
     else:
         hint = "Correct what is named and run the task again"

@@ -4,17 +4,20 @@
  * @file
  * Exchanges files of a tree against staged ones, and puts the former ones back. Runs where the tree is.
  *
- * Arguments: open|switch|undo|close, the work folder (which lies in the tree), and the folders that the tree may not
+ * Arguments: open|check|switch|undo|close, the work folder (which lies in the tree), and the folders that the tree may not
  * lead out of. The work folder holds "plan" (what to do, see treeswitch.py), "new/NAME OF THE TREE" (what rsync has
  * staged), and once a switch has begun "modes" (of the folders concerned) and "former" (what was exchanged).
  *
  * Only renames and links happen between the first change and the last. Whatever was done is read off the folders:
  * what is not in "new" any more has been put in place, what is in "former" is to go back. So the undo may follow a
- * switch that was cut off anywhere, and may be repeated. Runs on PHP 7.1 and later.
+ * switch that was cut off anywhere, and may be repeated. It touches nothing that the switch had not to touch: what
+ * belongs to somebody else may be in the way of the one, but not of the other. Runs on PHP 7.1 and later.
  */
 
 final class ProvisionTreeSwitch
 {
+    const NOT_PERMITTED = ['message' => 'Operation not permitted'];
+
     private $work;
     private $top;
     private $new;
@@ -52,6 +55,11 @@ final class ProvisionTreeSwitch
         }
     }
 
+    public function check(array $roots)
+    {
+        $this->look($this->plan(), $roots);
+    }
+
     public function switchOver(array $roots)
     {
         $this->lock();
@@ -64,7 +72,8 @@ final class ProvisionTreeSwitch
             $this->must(is_dir($folder) || mkdir($folder, 0700, true), "make $folder");
         }
         $this->save();
-        $this->letMeWrite();
+        $closed = $this->openUp($steps);
+        $this->must($closed === null, "change the mode of $closed");
         foreach ($steps as list($what, $path)) {
             switch ($what) {
                 case 'put':
@@ -97,8 +106,10 @@ final class ProvisionTreeSwitch
         if (!$this->load()) {
             return;
         }
-        $this->letMeWrite();
-        foreach (array_reverse($this->plan()) as list($what, $path)) {
+        $steps = $this->plan();
+        // Where that fails and was needed, moving something back fails, and says so.
+        $this->openUp($steps);
+        foreach (array_reverse($steps) as list($what, $path)) {
             $live = $this->at($this->top, $path);
             $former = $this->at($this->former, $path);
             if ($what === 'put') {
@@ -126,14 +137,31 @@ final class ProvisionTreeSwitch
             if ($what === 'mode') {
                 $wanted[$path] = $this->access($staged);
             } else {
-                $slash = strrpos($path, '/');
-                $this->remember($slash === false ? '' : substr($path, 0, $slash), $roots);
+                $this->remember($this->above($path), $roots);
+                $this->mayChange($path);
             }
             if ($what !== 'drop' && $this->isFolder($this->at($this->top, $path))) {
                 $this->remember($path, $roots);
             }
         }
+        foreach ($wanted as $path => list($mode)) {
+            $live = $this->at($this->top, $path);
+            $can = !is_dir($live) || $this->access($live)[0] === $mode || $this->isOurs(stat($live));
+            $this->must($can, "set the mode of $live", self::NOT_PERMITTED);
+        }
         return $wanted;
+    }
+
+    /** A path can be put, dropped or removed by who may write in its folder, or has the right to give himself that. */
+    private function mayChange($path)
+    {
+        $live = $this->at($this->top, $path);
+        $folder = $this->folderOf($path);
+        $ours = $this->isOurs(stat($folder));
+        $this->must($ours || $this->isOpen($folder), "write in $folder", ['message' => 'Permission denied']);
+        // In a folder such as /tmp only one's own things can be moved.
+        $guarded = !$ours && (fileperms($folder) & 01000) && $this->exists($live) && !$this->isOurs(lstat($live));
+        $this->must(!$guarded, "replace or remove $live", self::NOT_PERMITTED);
     }
 
     private function remember($path, array $roots)
@@ -181,7 +209,8 @@ final class ProvisionTreeSwitch
         if ($this->isFolder($live) && !@rmdir($live)) {
             $said = error_get_last();
             // Something in it is not synced, such as uploads, or has come just now: it stays.
-            $this->must(count(scandir($live)) > 2, "remove the folder $live", $said);
+            $names = @scandir($live);
+            $this->must($names === false || count($names) > 2, "remove the folder $live", $said);
         }
     }
 
@@ -201,22 +230,25 @@ final class ProvisionTreeSwitch
         }
     }
 
-    /** Folders that their owner may not write in, as Drupal makes some, are opened for the time of the switch. */
-    private function letMeWrite()
+    /** Folders that their owner may not write in, as Drupal makes some, are opened for the time of the switch; one
+     * that cannot be opened. */
+    private function openUp(array $steps)
     {
-        foreach ($this->modes as $path => list($mode)) {
-            $live = $this->at($this->top, $path);
-            if (is_dir($live) && !is_writable($live)) {
-                $this->must(chmod($live, $mode | 0300), "change the mode of $live");
+        $closed = null;
+        foreach ($steps as list($what, $path)) {
+            $folder = $this->folderOf($path);
+            if ($what !== 'mode' && is_dir($folder) && !$this->isOpen($folder)) {
+                $closed = @chmod($folder, fileperms($folder) & 07777 | 0300) ? $closed : $folder;
             }
         }
+        return $closed;
     }
 
     private function setModes(array $modes)
     {
         foreach ($modes as $path => list($mode, $owner, $group)) {
             $live = $this->at($this->top, $path);
-            if (!is_dir($live)) {
+            if (!is_dir($live) || !$this->isOurs(stat($live))) {
                 continue;
             }
             // These take setgid away, so they come first. Who is not root cannot give all of them, nor does rsync.
@@ -312,6 +344,30 @@ final class ProvisionTreeSwitch
         return [fileperms($path) & 07777, fileowner($path), filegroup($path)];
     }
 
+    private function above($path)
+    {
+        $slash = strrpos($path, '/');
+        return $slash === false ? '' : substr($path, 0, $slash);
+    }
+
+    private function folderOf($path)
+    {
+        return $this->at($this->top, $this->above($path));
+    }
+
+    private function isOpen($folder)
+    {
+        clearstatcache();
+        return is_writable($folder) && is_executable($folder);
+    }
+
+    /** What has the work folder's owner is that of this program: it made that folder. */
+    private function isOurs(array $state)
+    {
+        $owner = fileowner($this->work);
+        return $owner === 0 || $owner === $state['uid'];
+    }
+
     private function at($folder, $path)
     {
         return $path === '' ? $folder : "$folder/$path";
@@ -350,6 +406,9 @@ function provision_tree_switch(array $arguments)
         switch ($what) {
             case 'open':
                 $switch->open();
+                break;
+            case 'check':
+                $switch->check(array_slice($arguments, 2));
                 break;
             case 'switch':
                 $switch->switchOver(array_slice($arguments, 2));

@@ -153,9 +153,24 @@ def test_one_member_cannot_switch(farm: Farm, rolled: Rolled, at_version_two: di
     with farm.lab.faults.wrapped(farm.lab.web2, "/usr/bin/php", body):
         ran = farm.verify(rolled.platform)
     assert ran.status == ERROR
-    mentions(ran.log, "web2.lab.test did not take its files", "Nothing moves", "All web servers have what they had")
+    mentions(ran.log, "web2.lab.test did not take its files", "Nothing moves")
     all_as_before(farm, at_version_two)
     works_then(farm, rolled)
+
+
+def test_a_folder_of_somebody_elses_on_one_member(
+    farm: Farm, rolled: Rolled, at_version_two: dict[str, list[str]]
+) -> None:
+    folder = f"{ROOT}/theirs"
+    farm.lab.web1.sh('mkdir "$1"; touch "$1/file"', folder)
+    ran = farm.verify(rolled.platform)
+    assert ran.status == ERROR
+    mentions(ran.log, "web1.lab.test was not synced", f"write in {folder}: Permission denied",
+             "All web servers have what they had before", "Give aegir the right to write there")  # fmt: skip
+    assert "PROVISION_UNDO_FAILED" not in ran.log
+    farm.lab.web1.sh('rm "$1/file"', folder)
+    works_then(farm, rolled)
+    assert not farm.lab.web1.exists(folder)
 
 
 def test_the_runner_is_killed_after_the_switch(
