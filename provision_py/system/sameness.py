@@ -1,7 +1,7 @@
 """Which other machines have a tree already, by a checksum over what rsync would compare: one round trip each.
 
 A machine that says the same needs no rsync, and no connection for it. Any doubt (another answer, none, too many
-uploads to name) counts as a difference: then rsync finds out by itself.
+uploads to name, links that lead in a circle) counts as a difference: then rsync finds out by itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from provision_py.system import fanout
 from provision_py.system.host import Completed, Host
 from provision_py.system.shell import words
 
-#: Kind, mode, group and path of everything; size and time of files, targets of links. Folders' times are not synced.
-_PRINT = (
-    "(", "-type", "d", "-printf", r"d %m %g %p\0",
-    "-o", "-type", "l", "-printf", r"l %l %p\0",
-    "-o", "-printf", r"%y %m %g %s %T@ %p\0", ")",
-)  # fmt: skip
+#: Mode, group and path of folders, whose times are not synced; target and path of links; and of anything else kind,
+#: mode, group, size, time and path.
+_FOLDER = ("-type", "d", "-printf", r"d %m %g %p\0")
+_LINK = ("-printf", r"l %l %p\0")
+_OTHER = ("-printf", r"%y %m %g %s %T@ %p\0")
+#: A link that leads to a folder is a folder, as for rsync: two links that are alike may hide what is not.
+_TREE = ("(", *_FOLDER, "-o", "-type", "l", *_LINK, "-o", *_OTHER, ")")
+_TREE_BEHIND_LINKS = ("(", *_FOLDER, "-o", "-xtype", "l", "-o", *_OTHER, ")")
 #: More names of uploads than this, in bytes, are left to rsync.
 _MOST = 256 * 1024
 _TIMEOUT = 300.0
@@ -79,25 +81,40 @@ def _uploaded(here: Host, wanted: Wanted) -> bytes | None:
     folders = [folder for folder in wanted.uploads if os.path.isdir(folder)]
     if not folders:
         return b""
-    done = here.run(["find", *folders, "-print0"], check=False, timeout=_TIMEOUT)
+    done = here.run(["find", "-L", *folders, "-print0"], check=False, timeout=_TIMEOUT)
     names = done.stdout.encode("utf-8", "surrogateescape")
     return names if done.returncode == 0 and len(names) <= _MOST else None
 
 
 def _script(wanted: Wanted) -> str:
+    paths, left_out = words(wanted.paths), words(_left_out(wanted))
+    links = words([f'find "$@" -maxdepth 0 {words(_LINK)}'])
+    named = words([
+        f'find -L "$@" -maxdepth 0 {words(_TREE_BEHIND_LINKS)}\n'
+        f'find "$@" -maxdepth 0 -type l ! -xtype d {words(_LINK)}'
+    ])  # fmt: skip
+    # To look for links to folders costs little, to follow them much; most trees have none.
+    return f"""LC_ALL=C; export LC_ALL
+if [ -z "$(find {paths} {left_out} -type l -xtype d -print -quit </dev/null)" ]; then
+    find {paths} {left_out} {words(_TREE)} </dev/null
+else
+    find -L {paths} {left_out} {words(_TREE_BEHIND_LINKS)} </dev/null
+    find -L {paths} {left_out} -xtype l ! -type d -print0 </dev/null | xargs -0 -r sh -c {links} sh
+fi | sort -z | sha256sum
+xargs -0 -r sh -c {named} sh | sort -z | sha256sum
+"""
+
+
+def _left_out(wanted: Wanted) -> list[str]:
+    """The beginning of an expression of ``find``, for what is not looked at."""
     tests = [["-path", f"{_pattern(folder)}/*"] for folder in wanted.uploads]
     tests += [["-name", _pattern(name)] for name in wanted.names]
     if wanted.apart:
         kept = [_pattern(path) for path in wanted.kept]
         but = [word for path in kept for word in ("!", "-path", path, "!", "-path", f"{path}/*")]
         tests.append(["-path", f"{_pattern(wanted.apart)}/*", *but])
-    left_out = [word for test in tests for word in ("-o", *test)][1:]
-    pruned = ["(", *left_out, ")", "-prune", "-o"] if left_out else []
-    each = words([*_PRINT])
-    return f"""LC_ALL=C; export LC_ALL
-find {words(wanted.paths)} {words(pruned)} {each} </dev/null | sort -z | sha256sum
-xargs -0 -r sh -c {words([f'find "$@" -maxdepth 0 {each}'])} sh | sha256sum
-"""
+    either = [word for test in tests for word in ("-o", *test)][1:]
+    return ["(", *either, ")", "-prune", "-o"] if either else []
 
 
 def _ask(host: Host, script: str, names: bytes) -> Completed:

@@ -13,6 +13,7 @@ from provision_py.system.host import Host
 from provision_py.system.mounts import missing_mounts, read_fstab
 from provision_py.system.multiplex import meaning
 from provision_py.system.rsync import NO_OPTIONS, Change, SyncOptions, Tree, Uploads
+from provision_py.system.shell import words
 from provision_py.system.ssh import SshHost
 
 #: Gets the number of paths changed so far, every few seconds.
@@ -20,6 +21,8 @@ Progress = Callable[[int], None]
 _PROGRESS_EVERY = 5.0
 #: Makes folders that are missing, whatever the account's own umask is: the web server has to pass them.
 _MAKE_FOLDER = 'umask 022; exec mkdir -p -- "$0"'
+_TOO_MANY_LINKS = "Too many levels of symbolic links"
+_ON_ARRIVAL = re.compile(rf"\[(generator|receiver|Receiver)\].*{_TOO_MANY_LINKS}")
 
 
 def push(
@@ -80,7 +83,8 @@ def fetch(
     folder = f"{clean}/" if state.kind == "directory" else clean
     if os.path.isdir(clean) and state.kind != "directory":
         raise rsync.outside(path, roots, why=f"is a {state.kind} on {host.name} and a folder here, which is not")
-    return run_rsync(host, rsync.fetch_argv(folder, host.name, host.multiplexer.command(), options), clean, progress)
+    argv = rsync.fetch_argv(folder, host.name, host.multiplexer.command(), options)
+    return run_rsync(host, argv, clean, progress, source=host.name)
 
 
 def check_source(path: str, roots: Sequence[str], fstab: str | None = None) -> None:
@@ -150,10 +154,12 @@ def run_rsync(
     progress: Progress | None = None,
     *,
     stdin: bytes | None = None,
+    source: str = "localhost",
     advice: str = "What had arrived stays and nothing was deleted; run the task again",
 ) -> list[Change]:
-    """Run rsync to its end, in the locale ``C``. Raises HostError with the code of what went wrong with the
-    connection, or PROVISION_FILE_SYNC_FAILED; ``advice`` is its hint where the cause is not known better."""
+    """Run rsync to its end, in the locale ``C``; ``source`` is the machine that sends. Raises HostError with the code
+    of what went wrong with the connection, or PROVISION_FILE_SYNC_FAILED; ``advice`` is its hint where the cause is
+    not known better."""
     changes: list[Change] = []
     told = time.monotonic()
 
@@ -170,11 +176,11 @@ def run_rsync(
         process.run(argv, stdin=stdin, env={"LC_ALL": "C"}, on_line=listen)
     except ProcessError as error:
         if error.returncode != rsync.VANISHED:
-            raise _failed(host, path, error, advice) from error
+            raise _failed(host, path, error, advice, source) from error
     return changes
 
 
-def _failed(host: SshHost, path: str, error: ProcessError, advice: str) -> HostError:
+def _failed(host: SshHost, path: str, error: ProcessError, advice: str, source: str = "localhost") -> HostError:
     said = error.output or error.what
     if error.returncode is None:
         return HostError(said, where=error.where, hint="Install it: apt-get install rsync", code=error.code)
@@ -182,10 +188,18 @@ def _failed(host: SshHost, path: str, error: ProcessError, advice: str) -> HostE
         hint, code = f"Install rsync on {host.name}: apt-get install rsync", "PROVISION_FILE_SYNC_FAILED"
     elif "No space left" in said or "quota exceeded" in said:
         hint, code = f"The disk of {host.name} is full: free some space and try again", "PROVISION_FILE_SYNC_FAILED"
-    elif "Too many levels of symbolic links" in said:
+    elif _ON_ARRIVAL.search(said):
         # rsync 3.5 follows no absolute link on the receiving side, whatever --keep-dirlinks says.
         hint = f"On {host.name} a folder on the way is an absolute link: make it a relative one, or a bind mount"
         code = "PROVISION_FILE_SYNC_FAILED"
+    elif _TOO_MANY_LINKS in said:
+        # What rsync says holds the circle forty times.
+        return HostError(
+            f"{path} could not be synced: a link in it leads to itself or to a folder above it",
+            where=source,
+            hint=f"Take it out (find -L {words([path])} >/dev/null names it), or name it in exclude-paths",
+            code="PROVISION_FILE_SYNC_FAILED",
+        )
     elif "Permission denied" in said and error.returncode == 23:
         hint, code = f"Give {host.target.user} the right to write there", "PROVISION_FILE_SYNC_FAILED"
     else:
