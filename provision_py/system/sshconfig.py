@@ -111,7 +111,7 @@ class SshTarget:
         return name if self.port == 22 or self.host_key_alias else f"[{name}]:{self.port}"
 
     def openssh_options(self) -> list[str]:
-        """Options for ``ssh`` that reach this machine exactly as we do: no prompts, known keys only."""
+        """Options for ``ssh`` that reach this machine as we do: no prompts, known keys only, no commands but ours."""
         options = {
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
@@ -122,6 +122,8 @@ class SshTarget:
             "ClearAllForwardings": "yes",
             "ForwardAgent": "no",
             "ForwardX11": "no",
+            "RemoteCommand": "none",
+            "PermitLocalCommand": "no",
             "LogLevel": "ERROR",
             "Port": str(self.port),
             "UserKnownHostsFile": " ".join(f'"{file}"' for file in self.known_hosts) or "none",
