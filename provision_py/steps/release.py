@@ -13,6 +13,7 @@ from provision_py.steps.sync import everywhere, remote_hosts, servers_without, t
 from provision_py.system import rsync, staging, transfer
 from provision_py.system.rsync import Change, SyncOptions, Tree, Uploads
 from provision_py.system.ssh import SshHost
+from provision_py.system.transfer import Merged
 
 _AS_IT_WAS = "All web servers have what they had before"
 #: Of a switch that failed on one: undoing it comes next, and says itself where it fails.
@@ -79,8 +80,15 @@ class ReleaseTree:
         tell(world, host, f"{self.tree.path} synced", pushed)
 
     def _merge(self, world: World, host: SshHost, changes: Sequence[Change]) -> None:
-        merged = transfer.merge(host, self.tree, self.options) if self.uploads is Uploads.MERGE else []
-        tell(world, host, f"{self.tree.path} synced", [*changes, *merged])
+        merged = transfer.merge(host, self.tree, self.options) if self.uploads is Uploads.MERGE else Merged()
+        tell(world, host, f"{self.tree.path} synced", [*changes, *merged.changes])
+        for path in merged.left:
+            world.log.warning(
+                f"{path!r} is of another kind than on the hub, such as a file instead of a folder, so it was left as"
+                " it is; rename one of them",
+                host=host.name,
+                code="PROVISION_UPLOAD_KIND",
+            )
 
 
 @undoes("release")

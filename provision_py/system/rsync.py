@@ -216,20 +216,32 @@ def stage_argv(path: str, folder: str, host: str, ssh: Sequence[str], options: S
     ]  # fmt: skip
 
 
-def merge_argv(folders: Sequence[str], host: str, ssh: Sequence[str], options: SyncOptions = NO_OPTIONS) -> list[str]:
-    """Add to folders of uploads on ``host`` what they lack, replace what is older there, delete nothing."""
+def merge_argv(
+    folders: Sequence[str],
+    host: str,
+    ssh: Sequence[str],
+    options: SyncOptions = NO_OPTIONS,
+    *,
+    leave: Sequence[str] = (),
+) -> list[str]:
+    """Add to folders of uploads on ``host`` what they lack, replace what is older there, delete nothing, as long as
+    what is of another kind there is named in ``leave``."""
     return [
         "rsync", *_common(ssh), "-akz", "--relative", "--keep-dirlinks", "--omit-dir-times", "--update",
+        *[f"--exclude={escape(one)}" for one in leave],
         *[f"--exclude={name}" for name in VCS], *options.extra, "--no-implied-dirs", "--", *folders,
         f"{_bracketed(host)}:/",
     ]  # fmt: skip
 
 
-def fetch_argv(path: str, host: str, ssh: Sequence[str], options: SyncOptions = NO_OPTIONS) -> list[str]:
-    """Bring here what a folder (``path`` ends in a slash) or a file on ``host`` has; delete nothing, and replace
-    nothing that is newer here."""
+def fetch_argv(
+    path: str, host: str, ssh: Sequence[str], options: SyncOptions = NO_OPTIONS, *, leave: Sequence[str] = ()
+) -> list[str]:
+    """Bring here what a folder (``path`` ends in a slash) or a file on ``host`` has; replace nothing that is newer
+    here, and delete nothing, as long as what is of another kind here is named in ``leave``."""
     return [
         "rsync", *_common(ssh), "-akz", "--omit-dir-times", "--update",
+        *[f"--exclude={escape(one.removeprefix(path.rstrip('/')))}" for one in leave],
         *[f"--exclude={name}" for name in VCS], *options.extra, "--", f"{_bracketed(host)}:{path}", path,
     ]  # fmt: skip
 

@@ -6,9 +6,10 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from provision_py.errors import HostError, ProcessError
-from provision_py.system import process, rsync
+from provision_py.system import process, rsync, uploadkinds
 from provision_py.system.host import Host
 from provision_py.system.mounts import missing_mounts, read_fstab
 from provision_py.system.multiplex import meaning
@@ -44,7 +45,7 @@ def push(
     _make_parents(host, tree.path)
     ssh = host.multiplexer.command()
     changes = run_rsync(host, rsync.push_argv(tree, host.name, ssh, options, uploads=uploads), tree.path, progress)
-    return changes + merge(host, tree, options, progress) if uploads is Uploads.MERGE else changes
+    return [*changes, *merge(host, tree, options, progress).changes] if uploads is Uploads.MERGE else changes
 
 
 def _make_parents(host: SshHost, path: str) -> None:
@@ -56,15 +57,22 @@ def _make_parents(host: SshHost, path: str) -> None:
         raise _failed(host, path, error, advice) from error
 
 
-def merge(
-    host: SshHost, tree: Tree, options: SyncOptions = NO_OPTIONS, progress: Progress | None = None
-) -> list[Change]:
-    """Add uploads of a tree's sites to those on another machine; what was changed. Raises HostError."""
+@dataclass(frozen=True)
+class Merged:
+    """What was changed on the other machine, and paths of uploads that are of another kind there: they were left."""
+
+    changes: Sequence[Change] = ()
+    left: Sequence[str] = ()
+
+
+def merge(host: SshHost, tree: Tree, options: SyncOptions = NO_OPTIONS, progress: Progress | None = None) -> Merged:
+    """Add uploads of a tree's sites to those on another machine. Raises HostError."""
     folders = [folder for folder in rsync.uploads_of(tree) if os.path.isdir(folder)]
     if not folders:
-        return []
-    argv = rsync.merge_argv(folders, host.name, host.multiplexer.command(), options)
-    return run_rsync(host, argv, tree.path, progress)
+        return Merged()
+    left = uploadkinds.conflicts(host, folders)
+    argv = rsync.merge_argv(folders, host.name, host.multiplexer.command(), options, leave=left)
+    return Merged(run_rsync(host, argv, tree.path, progress), left)
 
 
 def fetch(
@@ -73,7 +81,8 @@ def fetch(
 ) -> list[Change]:  # fmt: skip
     """Bring here what another machine has at ``path`` and is newer or missing here; what was changed.
 
-    Nothing is deleted. A path that is not there is no failure: nothing is fetched.
+    Nothing is deleted, and what is of another kind here stays. A path that is not there is no failure: nothing is
+    fetched.
     """
     clean = check_target(host, path, roots)
     _refuse_way_out(clean, roots)
@@ -83,7 +92,8 @@ def fetch(
     folder = f"{clean}/" if state.kind == "directory" else clean
     if os.path.isdir(clean) and state.kind != "directory":
         raise rsync.outside(path, roots, why=f"is a {state.kind} on {host.name} and a folder here, which is not")
-    argv = rsync.fetch_argv(folder, host.name, host.multiplexer.command(), options)
+    left = uploadkinds.conflicts(host, [clean]) if os.path.isdir(clean) else []
+    argv = rsync.fetch_argv(folder, host.name, host.multiplexer.command(), options, leave=left)
     return run_rsync(host, argv, clean, progress, source=host.name)
 
 

@@ -26,6 +26,7 @@ from provision_py.system.rsync import (
     rsh,
     summary,
 )
+from provision_py.system.uploadkinds import differing
 
 SSH = ["ssh", "-S", "/tmp/a b/sock", "-o", 'UserKnownHostsFile="/x y"', "-o", "it's"]
 PLATFORM = "/var/aegir/platforms/drupal-7"
@@ -48,6 +49,20 @@ def test_neither_fetch_nor_merge_deletes() -> None:
         assert "--update" in argv
         assert not [one for one in argv if "delete" in one]
     assert argvs[0][-2:] == [f"web1:{SITE}/files/", f"{SITE}/files/"]
+
+
+def test_what_is_to_be_left_is_no_pattern() -> None:
+    left = [f"{SITE}/files/a*b"]
+    merge = merge_argv([f"{SITE}/files"], "web1", ["ssh"], leave=left)
+    fetch = fetch_argv(f"{SITE}/files/", "web1", ["ssh"], leave=left)
+    assert f"--exclude={SITE}/files/a\\*b" in merge
+    assert "--exclude=/a\\*b" in fetch
+
+
+def test_kinds_that_differ() -> None:
+    here = {"/f": "d", "/f/a": "d", "/f/a/b": "d", "/f/c": "f", "/f/same": "l", "/f/new": "d"}
+    there = {"/f": "d", "/f/a": "f", "/f/a/b": "f", "/f/c": "d", "/f/same": "l", "/f/theirs": "o"}
+    assert differing(here, there) == ["/f/a", "/f/c"]
 
 
 @pytest.mark.parametrize("uploads", [Uploads.LEAVE, Uploads.MERGE])
