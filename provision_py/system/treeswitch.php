@@ -17,6 +17,7 @@
 final class ProvisionTreeSwitch
 {
     const NOT_PERMITTED = ['message' => 'Operation not permitted'];
+    const OTHER_DISK = ['message' => 'it lies on another disk than the tree, so make it by hand'];
 
     private $work;
     private $top;
@@ -139,6 +140,9 @@ final class ProvisionTreeSwitch
             } else {
                 $this->remember($this->above($path), $roots);
                 $this->mayChange($path);
+                // A file is copied to another disk, a folder cannot be renamed there.
+                $away = $what === 'put' && $this->isFolder($staged) && $this->isElsewhere($this->folderOf($path));
+                $this->must(!$away, 'make ' . $this->at($this->top, $path), self::OTHER_DISK);
             }
             if ($what !== 'drop' && $this->isFolder($this->at($this->top, $path))) {
                 $this->remember($path, $roots);
@@ -353,6 +357,11 @@ final class ProvisionTreeSwitch
     private function folderOf($path)
     {
         return $this->at($this->top, $this->above($path));
+    }
+
+    private function isElsewhere($folder)
+    {
+        return stat($folder)['dev'] !== stat($this->work)['dev'];
     }
 
     private function isOpen($folder)

@@ -123,3 +123,16 @@ def test_a_program_that_is_cut_short_on_its_way_does_nothing(prepared: Prepared,
     for end in range(0, len(text) - 2, 397):
         found.run("switch", text[:end] or b"\n")
         assert found.state() == found.former
+
+
+def test_a_new_folder_on_another_disk_is_found_beforehand(prepared: Prepared, tmp_path: Path) -> None:
+    found = prepared.copy(tmp_path / "copy")
+    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs other "$0" && exec "$@"', f"{found.tree}/modules"]
+    if subprocess.run([*mount, "true"], capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    (found.tree / WORK / "plan").write_bytes(b"put\0index.php\0put\0modules/core\0")
+    for what in ("check", "switch"):
+        done = subprocess.run([*mount, "php", "-n", "--", what, f"{found.tree}/{WORK}", str(found.folder)],
+                              input=treeswitch.PROGRAM.read_bytes(), capture_output=True)  # fmt: skip
+        assert b"tree/modules/core: it lies on another disk than the tree, so make it by hand" in done.stderr
+    assert found.state() == found.former
