@@ -8,7 +8,7 @@ import pytest
 
 from provision_py.sandbox.base import Sandbox
 from provision_py.sandbox.sshd import make_client, start_sshd
-from system.conftest import USER, Machine
+from system.machines import USER, Machine
 
 REMOTE = "RemoteCommand tmux new -A -s main\n RequestTTY force\n"
 LOCAL = "PermitLocalCommand yes\n LocalCommand echo welcome\n"

@@ -14,8 +14,8 @@ from provision_py.errors import HostError
 from provision_py.sandbox.base import Sandbox
 from provision_py.system import staging
 from provision_py.system.rsync import NO_OPTIONS, Uploads
+from system.machines import put, start_other
 from system.test_sameness import Site
-from system.test_sync import put, start_other
 
 SITE = "platforms/shared/sites/one.test"
 

@@ -11,7 +11,7 @@ from provision_py.php.values import PhpValue
 from provision_py.sandbox.base import Sandbox
 from provision_py.steps.release import ReleaseTree
 from provision_py.system.rsync import SyncOptions, Tree
-from system.test_sync import OneWorld, Other, put, start_other
+from system.machines import OneWorld, Other, put, start_other
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from provision_py.steps.step import Record
 from provision_py.steps.sync import SyncTree
 from provision_py.system import transfer
 from provision_py.system.rsync import Tree, Uploads
-from system.test_sync import OneWorld, Other, put, start_other
+from system.machines import OneWorld, Other, put, start_other
 
 PLATFORM = "platforms/shared"
 SITE = f"{PLATFORM}/sites/one"

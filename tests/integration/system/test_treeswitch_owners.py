@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from provision_py.system import rsync, treeswitch
-from system.test_release import state_of
-from system.test_sync import put
+from system.machines import put
+from system.released_trees import state_of
 
 US = 4321
 WORK = f"{rsync.WORK_FOLDERS}test"

@@ -12,7 +12,7 @@ from provision_py.sandbox.base import Sandbox
 from provision_py.steps.release import ReleaseTree
 from provision_py.system import transfer
 from provision_py.system.rsync import Tree, Uploads
-from system.test_sync import OneWorld, Other, put, start_other
+from system.machines import OneWorld, Other, put, start_other
 
 SITE = "platforms/shared/sites/one.test"
 ODD = os.fsdecode(b"odd *[\\x]\n\xff 'name")
