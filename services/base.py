@@ -116,6 +116,12 @@ class HttpService(Service):
         """
         return ()
 
+    def former_site_files(self, site: Site, credentials: Credentials, host: Host) -> Sequence[ConfigFile]:
+        """What is to go on this server because the site has lost aliases: the server's files are the only record of
+        what it had.
+        """
+        return ()
+
     def removed_site_files(self, site: Site) -> Sequence[ConfigFile]:
         return ()
 

@@ -17,6 +17,7 @@ from provision_py.services import http_rules, templating, web_quoting
 from provision_py.services.base import HttpService, Visit
 from provision_py.services.http_properties import CHECK_PAGES, is_program_on, restart_command
 from provision_py.services.phpfpm import setting
+from provision_py.services.subdirectories import Subdirectory, former_files, subdirectories
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
 
@@ -51,18 +52,6 @@ class Names:
         return f"{host}{port}{slash}{folder}"
 
 
-@dataclass(frozen=True)
-class Subdirectory:
-    """A site that also answers below a folder of another host: ``host/path``."""
-
-    host: str
-    path: str
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.path.replace('/', '_')}.conf"
-
-
 def site_names(site: Site) -> Names:
     """Which names a site answers to. Raises ServiceError for names that are none."""
     own = web_quoting.host_name(site.uri)
@@ -73,16 +62,6 @@ def site_names(site: Site) -> Names:
     target = web_quoting.location(site.redirection)
     served = tuple(name for name in names if name == target)
     return Names(served, tuple(name for name in names if name != target), target)
-
-
-def subdirectories(site: Site) -> tuple[Subdirectory, ...]:
-    """The aliases of a site that name a folder below a host. Raises ServiceError for malformed ones."""
-    found = []
-    for alias in site.aliases:
-        host, slash, path = alias.partition("/")
-        if slash and path.strip("/"):
-            found.append(Subdirectory(web_quoting.host_name(host), web_quoting.subdirectory(path)))
-    return tuple(dict.fromkeys(found))
 
 
 def credential_variables(credentials: Credentials) -> dict[str, str]:
@@ -201,6 +180,11 @@ class PublicHttp(HttpService):
             ConfigFile(self.vhost_path(site.uri), None, description=f"vhost of {site.uri}"),
             *(ConfigFile(self._subdirectory_path(one), None) for one in subdirectories(site)),
         )
+
+    def former_site_files(self, site: Site, credentials: Credentials, host: Host) -> Sequence[ConfigFile]:
+        wanted = {self._subdirectory_path(one) for one in subdirectories(site)}
+        owner = web_quoting.host_name(site.uri)
+        return former_files(host, f"{self.app_path}/subdir.d", self.vhost_path, owner, credentials.name, wanted)
 
     def visits(self, site: Site) -> Sequence[Visit]:
         """The site's page, and one of the names that are redirected: that costs no PHP.

@@ -18,6 +18,7 @@ from provision_py.php.sitesphp import read_sites_php, sites_php_key
 from provision_py.services.base import HttpService
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
 from provision_py.system.configfile import ConfigFile
+from provision_py.system.host import Host
 
 _SETTINGS_MODE = 0o440
 _LOCAL_SETTINGS = "<?php # local settings.php\n"
@@ -136,7 +137,10 @@ class SiteFiles:
             extra = "\n".join(self.session.plugins.vhost_extra(self.site, service.server))
             return service.site_files(self.site, self.credentials, extra_config=extra)
 
-        changed = roll_out(self.session, self.site.web_server, files, site=self.site)
+        def former(service: HttpService, host: Host) -> Sequence[ConfigFile]:
+            return service.former_site_files(self.site, self.credentials, host)
+
+        changed = roll_out(self.session, self.site.web_server, files, site=self.site, former=former)
         self._name_blind_parents()
         return changed
 

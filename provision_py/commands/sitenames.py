@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Site
-from provision_py.errors import ContextError
+from provision_py.errors import ContextError, ProvisionError
 from provision_py.php.values import as_strings
+from provision_py.services.subdirectories import Subdirectory, subdirectories
+
+_OTHER_NAME = "Choose another name, or remove it from that site first"
 
 
 def check_name_is_free(session: Session, site: Site) -> None:
@@ -32,30 +36,79 @@ def check_name_is_free(session: Session, site: Site) -> None:
             code="PROVISION_NAME_TAKEN",
         )
     _check_names(session, site, {site.uri, *site.aliases}, of_aliases=True)
+    _check_folders(session, site)
 
 
 def check_aliases_are_free(session: Session, site: Site) -> None:
     """Refuse an alias that is the host name of another site: requests to that site would land here.
 
-    Two sites with one alias are left to the web server, as they always were. Raises ContextError.
+    Two sites with one alias are left to the web server, as they always were, but for a folder of a host: the file of
+    one would take the place of the other's. Raises ContextError.
     """
     _check_names(session, site, set(site.aliases) - {site.uri}, of_aliases=False)
+    _check_folders(session, site)
 
 
 def _check_names(session: Session, site: Site, names: set[str], *, of_aliases: bool) -> None:
     if not names:
         return
     for other, uri, aliases in _other_sites(session, names):
-        if other == site.name or (uri == site.uri and other in site.drush_aliases):
+        if _is_itself(site, other, uri):
             continue
         taken = sorted(names & {uri, *(aliases if of_aliases else ())})
         if taken and _exists(session, other):
-            raise ContextError(
-                f"The name {taken[0]} belongs to @{other}",
-                where=f"@{site.name}",
-                hint="Choose another name, or remove it from that site first; nothing was changed",
-                code="PROVISION_NAME_TAKEN",
-            )
+            raise _taken(site, f"The name {taken[0]} belongs to @{other}", _OTHER_NAME)
+
+
+def _check_folders(session: Session, site: Site) -> None:
+    """Refuse a folder of a host that is another site's on one web server, or of the code of the host's own site."""
+    mine = {(one.host, one.file_name): one for one in subdirectories(site)}
+    hosts = {one.host for one in mine.values()}
+    if not hosts:
+        return
+    for other, uri, aliases in _other_sites(session, hosts):
+        others = () if _is_itself(site, other, uri) else aliases
+        clashes = [mine[key] for key in map(_folder_of, others) if key in mine]
+        own = [one for one in mine.values() if one.host == uri and _is_own(session, other, one)]
+        if not (clashes or own) or not _meet(session, site, other):
+            continue
+        if clashes:
+            raise _taken(site, f"The address {clashes[0]} belongs to @{other}", _OTHER_NAME)
+        raise _taken(site, f"@{other} needs the addresses below {own[0]} for itself", "Choose another folder")
+
+
+def _folder_of(alias: str) -> tuple[str, str] | None:
+    """The host of a ``host/folder`` alias, and the name of the file that it is kept in."""
+    host, _, path = alias.partition("/")
+    return (host.lower(), Subdirectory(host, path.strip("/")).file_name) if path.strip("/") else None
+
+
+def _is_own(session: Session, parent: str, one: Subdirectory) -> bool:
+    """Whether a site needs an address for itself: ``/files``, and what is in the docroot of its platform."""
+    first = one.path.partition("/")[0]
+    root = session.store.record(parent).get("root")
+    return first == "files" or os.path.lexists(f"{root}/{first}")
+
+
+def _meet(session: Session, site: Site, other: str) -> bool:
+    """Whether both are really there, on one web server at least."""
+    if not _exists(session, other):
+        return False
+    try:
+        servers = session.http(session.store.site(other).web_server).config_servers()
+    except ProvisionError:
+        return False
+    mine = session.http(site.web_server).config_servers()
+    return not {server.name for server in servers}.isdisjoint(server.name for server in mine)
+
+
+def _is_itself(site: Site, other: str, uri: str) -> bool:
+    """Whether a context is the site, or an extra drush alias of it."""
+    return other == site.name or (uri == site.uri and other in site.drush_aliases)
+
+
+def _taken(site: Site, what: str, hint: str) -> ContextError:
+    return ContextError(what, where=f"@{site.name}", hint=f"{hint}; nothing was changed", code="PROVISION_NAME_TAKEN")
 
 
 def _exists(session: Session, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from provision_py.services.certificates import Certificate, ensure_certificates
 from provision_py.steps.files import remember, restore
 from provision_py.steps.rollout import Member, Rollout
 from provision_py.steps.step import Note, Record, World, undoes
+from provision_py.system import fanout
 from provision_py.system.configfile import ConfigFile
+from provision_py.system.host import Host
 
 
 def roll_out(
@@ -24,26 +26,43 @@ def roll_out(
     render: Callable[[HttpService], Sequence[ConfigFile]],
     *,
     site: Site | None = None,
+    former: Callable[[HttpService, Host], Sequence[ConfigFile]] = lambda service, host: (),
     description: str = "Write the web server's configuration",
 ) -> frozenset[str]:
     """Render for every member of ``web_server`` and change them all; names of those whose files have changed.
 
-    ``site`` None: it is the server's own configuration that changes, and certificates are the server's.
+    ``site`` None: it is the server's own configuration that changes, and certificates are the server's. ``former`` is
+    asked on each machine for what was there before and is to go.
     """
-    members = []
+    members: list[tuple[HttpService, Member]] = []
     for server in session.http(web_server).config_servers():
         service = session.http(server)
         certificates = service.site_certificates(site) if site else service.server_certificates()
         for certificate in certificates:
             session.run(PlaceCertificate(session.master.name, server.name, certificate, site.uri if site else None))
         files = render(service)
-        members.append(Member(server.name, files, service.test_command(), service.reload_command()))
+        members.append((service, Member(server.name, files, service.test_command(), service.reload_command())))
         hub = farm.hub_copy(session, session.host_of(server))
         if hub is not None:
-            members.append(Member(hub, files, None, None))
-    step = Rollout(members, description)
+            members.append((service, Member(hub, files, None, None)))
+    step = Rollout(_with_former(session, members, former), description)
     session.run(step)
     return frozenset(step.changed)
+
+
+def _with_former(
+    session: Session,
+    members: Sequence[tuple[HttpService, Member]],
+    former: Callable[[HttpService, Host], Sequence[ConfigFile]],
+) -> list[Member]:
+    def ask(part: tuple[HttpService, Member]) -> Member:
+        service, member = part
+        return replace(member, files=(*member.files, *former(service, session.host(member.server))))
+
+    asked, failures = fanout.each(members, ask)
+    if failures:
+        raise fanout.combined(failures, lambda part: f"@{part[1].server}", "")
+    return [member for _, member in asked]
 
 
 @dataclass(frozen=True)

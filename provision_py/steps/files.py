@@ -98,7 +98,7 @@ def _write(host: Host, file: ConfigFile, found: Look, folders: set[str]) -> bool
     """``folders`` are parents that exist; one that is made now is added."""
     state = found.states[file.path]
     if file.content is None:
-        return host.remove(file.path) if state is not None else False
+        return state is not None and _remove(host, file, folders)
     if state is not None and file.only_if_missing:
         return _set_access(host, file, state)
     content = file.content.encode("utf-8", "surrogateescape")
@@ -109,6 +109,15 @@ def _write(host: Host, file: ConfigFile, found: Look, folders: set[str]) -> bool
         return _set_access(host, file, state)
     host.write(file.path, content, mode=file.mode, group=file.group)
     return True
+
+
+def _remove(host: Host, file: ConfigFile, folders: set[str]) -> bool:
+    if file.unless_there is not None and host.stat(file.unless_there) is not None:
+        return False
+    removed = host.remove(file.path)
+    if file.with_folder and host.rmdir(_parent(file.path)):
+        folders.discard(_parent(file.path))
+    return removed
 
 
 def _set_access(host: Host, file: ConfigFile, state: FileState) -> bool:
@@ -137,9 +146,9 @@ def remember(host: Host, path: str, vault: Path) -> Record:
 
 
 def _remember(host: Host, path: str, found: Look, vault: Path) -> Record:
-    state = found.states[path]
+    state, parent = found.states[path], found.states[_parent(path)]
     if state is None:
-        return {"path": path, "kind": None, "parent": found.states[_parent(path)] is not None}
+        return {"path": path, "kind": None, "parent": parent is not None}
     if state.kind == "link":
         return {"path": path, "kind": "link", "target": state.target}
     if state.kind != "file":
@@ -150,7 +159,9 @@ def _remember(host: Host, path: str, found: Look, vault: Path) -> Record:
     if not copy.exists():
         # What has come since we looked is not among the contents.
         _keep(copy, found.contents[path] if path in found.contents else host.read(path))
-    return {"path": path, "kind": "file", "copy": str(copy), "mode": state.mode, "group": state.group}
+    folder_mode = None if parent is None else parent.mode
+    access = {"mode": state.mode, "group": state.group, "folder_mode": folder_mode}
+    return {"path": path, "kind": "file", "copy": str(copy), **access}
 
 
 def _parent(path: str) -> str:
@@ -187,6 +198,8 @@ def restore(host: Host, former: Mapping[str, Any]) -> None:
         if state is not None and state.kind == "file" and state.size == len(content) and host.read(path) == content:
             host.set_access(path, mode=former["mode"], group=former["group"])
         else:
+            if state is None and former.get("folder_mode") is not None and host.stat(_parent(path)) is None:
+                host.mkdir(_parent(path), mode=former["folder_mode"])
             host.write(path, content, mode=former["mode"], group=former["group"])
 
 

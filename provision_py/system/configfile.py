@@ -11,6 +11,8 @@ class ConfigFile:
 
     ``group`` None leaves the group alone. ``only_if_missing`` never touches a file that is there.
     ``sensitive`` content is never shown in a log, an error or a plan. A missing folder is made with ``folder_mode``.
+    A file that should not exist takes its folder along where that is empty then (``with_folder``), and stays while
+    there is something at another path (``unless_there``).
     """
 
     path: str
@@ -21,6 +23,8 @@ class ConfigFile:
     only_if_missing: bool = False
     sensitive: bool = False
     folder_mode: int = 0o700
+    with_folder: bool = False
+    unless_there: str | None = None
 
 
 @dataclass(frozen=True)

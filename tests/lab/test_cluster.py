@@ -106,3 +106,25 @@ def test_a_php_that_knows_no_database_without_its_configuration(farm: Farm) -> N
         ran = farm.verify(farm.one)
     assert ran.status == SUCCESS, ran.log
     assert farm.grants(farm.one) >= {"web1.lab.test", "web2.lab.test"}
+
+
+def test_an_address_below_another_host_comes_and_goes_on_every_member(farm: Farm) -> None:
+    def vhosts(alias: str) -> set[str]:
+        farm.hosting.provision("provision-save", "@two.test", f"--aliases={alias}")
+        farm.hosting.provision("@two.test", "provision-verify")
+        find = "find /var/aegir/config -path '*free.test*' | sed 's|.*/server_||; s|labtest/[a-z]*/|:|'"
+        return {f"{host} {line}" for host in ("hub", *ALL) for line in farm.lab[host].sh(find).split()}
+
+    farm.site("two.test", farm.platform_nid)
+    expected = {
+        f"{host} {member}:{path}"
+        for member in ALL
+        for host in ("hub", member)
+        for path in ("vhost.d/free.test", "subdir.d/free.test", "subdir.d/free.test/x.conf")
+    }
+    assert vhosts("free.test/x") == expected
+    for host in ALL:
+        assert farm.fetch_until(200, host, "free.test", "/x/").status == 200
+    assert vhosts("null") == set()
+    for host in ALL:
+        assert farm.fetch_until(404, host, "free.test", "/x/").status == 404

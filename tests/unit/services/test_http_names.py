@@ -10,8 +10,9 @@ from http_contexts import CREDENTIALS, TYPES, server, site
 
 from provision_py.php.values import PhpValue
 from provision_py.services.http_apache_ssl import HttpApacheSsl
-from provision_py.services.http_common import Names, PublicHttp, site_names, subdirectories
+from provision_py.services.http_common import Names, PublicHttp, site_names
 from provision_py.services.http_nginx_ssl import HttpNginxSsl
+from provision_py.services.subdirectories import subdirectories
 from provision_py.system.local import LocalHost
 
 
