@@ -59,7 +59,21 @@ def site_alias(text: str) -> str:
 
     Raises ContextError (PROVISION_INVALID_NAME).
     """
-    what = "site alias"
+    return _host_or_folder(text, "site alias")
+
+
+def redirection_target(text: str) -> str:
+    """The name that all others of a site are sent to: a host name, or ``host/folder``.
+
+    Raises ContextError (PROVISION_INVALID_NAME).
+    """
+    what = "target of a redirection"
+    if text.startswith("*"):
+        raise _invalid(what, text, "Give one name that visitors are to see, not a wildcard")
+    return _host_or_folder(text, what)
+
+
+def _host_or_folder(text: str, what: str) -> str:
     _refuse_dangerous(text, what)
     host, slash, folder = text.partition("/")
     wildcard = "*." if host.startswith("*.") else ""

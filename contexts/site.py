@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from provision_py.contexts.model import Platform, Server, Site
-from provision_py.contexts.names import folder_name, site_alias, site_uri
+from provision_py.contexts.names import folder_name, redirection_target, site_alias, site_uri
 from provision_py.contexts.properties import Draft, Property
 from provision_py.contexts.references import MASTER_REFERENCE, Key
 from provision_py.contexts.values import (
@@ -114,7 +114,7 @@ def check_names(values: dict[str, PhpValue], at: Callable[[str], Key]) -> None:
             _checked(folder_name, text, at(key))
     redirection = values["redirection"]
     if isinstance(redirection, str) and redirection not in ("", "1", "0"):
-        values["redirection"] = _checked(site_alias, redirection, at("redirection"))
+        values["redirection"] = _checked(redirection_target, redirection, at("redirection"))
 
 
 def _checked(check: Callable[[str], str], text: str, at: Key) -> str:

@@ -35,7 +35,8 @@ class Names:
     """The host names of a site.
 
     ``served`` answer with the site; ``redirected`` answer with a redirection to ``target`` (a host name, for a site
-    below a folder of another one ``host/folder``). Without a target nothing is redirected.
+    below a folder of another one ``host/folder``). Without a target nothing is redirected. A target that a wildcard
+    of the site covers is one of its names; any other may be another site's, too.
     """
 
     served: tuple[str, ...]
@@ -45,6 +46,11 @@ class Names:
     @property
     def all(self) -> tuple[str, ...]:
         return self.served + self.redirected
+
+    @property
+    def strange_target(self) -> str | None:
+        """A target, not below a folder, that the site does not have as a name."""
+        return self.target if self.target and "/" not in self.target and not self.served else None
 
     def target_at(self, port: str) -> str:
         """The target with a port (``:8080``, or what stands for it) behind its host. Only where there is a target."""
@@ -60,8 +66,12 @@ def site_names(site: Site) -> Names:
     if not site.redirection:
         return Names(names, (), None)
     target = web_quoting.location(site.redirection)
-    served = tuple(name for name in names if name == target)
+    served = (target,) if target in names or any(_covers(name, target) for name in names) else ()
     return Names(served, tuple(name for name in names if name != target), target)
+
+
+def _covers(wildcard: str, name: str) -> bool:
+    return wildcard.startswith("*.") and "/" not in name and name.endswith(wildcard[1:])
 
 
 def credential_variables(credentials: Credentials) -> dict[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from provision_py.contexts.model import Site
 from provision_py.contexts.properties import Property
 from provision_py.php.values import PhpValue
 from provision_py.services import web_quoting
-from provision_py.services.http_common import PublicHttp, program_of
+from provision_py.services.http_common import PublicHttp, program_of, site_names
 from provision_py.services.http_properties import nginx_properties, public_properties
 from provision_py.services.phpfpm import address, detect_nginx, keep_chosen
 from provision_py.system.configfile import ConfigFile, Directory, Link
@@ -69,6 +70,14 @@ class HttpNginx(PublicHttp):
             "common_file": self.common_file,
             "http2": " http2" if self._property("nginx_has_http2", False) else "",
         }
+
+    def site_values(self, site: Site) -> dict[str, object]:
+        """``served_names``: with the target of a redirection that is no name of the site, as in the original. As a
+        regular expression it comes after all names that other sites have."""
+        values, names = super().site_values(site), site_names(site)
+        strange = names.strange_target
+        served = names.served or ([web_quoting.nginx_regex(f"~^{re.escape(strange)}$")] if strange else [])
+        return values | {"served_names": served, "own_name": "$host" if strange else "$server_name"}
 
     def test_command(self) -> tuple[str, ...] | None:
         """``-t`` in place of ``-s reload``, with all other options; ``configtest`` of the init script."""

@@ -62,6 +62,8 @@ def host_or_address(value: str) -> str:
 def location(value: str) -> str:
     """``host`` or ``host/path``, as the target of a redirection. Raises ServiceError."""
     host, slash, path = value.partition("/")
+    if host.startswith("*"):
+        raise refuse("This target of a redirection", value, "Give one name, not a wildcard")
     return host_name(host) + (slash + subdirectory(path) if path else "")
 
 

@@ -16,6 +16,7 @@ from provision_py.drupal.settings import SettingsData, hash_salt_in, new_hash_sa
 from provision_py.errors import HostError
 from provision_py.php.sitesphp import read_sites_php, sites_php_key
 from provision_py.services.base import HttpService
+from provision_py.services.http_common import site_names
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.host import Host
@@ -157,12 +158,15 @@ def wanted_names(site: Site, known: Mapping[str, str], is_folder: Callable[[str]
     """The entries of sites.php to set (folder of the site) or to remove (None) for one site.
 
     Drupal knows no wildcards: it drops leading parts of a host name until something fits. So ``*.shop.example``
-    becomes ``shop.example``, unless that is a site of its own.
+    becomes ``shop.example``, unless that is a site of its own. The same goes for the target of a redirection that is
+    no name of the site: nginx shows it there, where nobody else has the name.
     """
+    strange = site_names(site).strange_target
     entries: dict[str, str | None] = {name: None for name, folder in known.items() if folder == site.uri}
-    for alias in site.aliases:
+    for alias in (*([strange] if strange else []), *site.aliases):
         name = sites_php_key(alias.removeprefix("*."))
-        if alias.startswith("*.") and (is_folder(name) or known.get(name, site.uri) != site.uri):
+        doubtful = alias == strange or alias.startswith("*.")
+        if doubtful and (is_folder(name) or known.get(name, site.uri) != site.uri):
             continue
         entries[name] = site.uri
     if site.uri in known:

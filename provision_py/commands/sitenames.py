@@ -10,6 +10,7 @@ from provision_py.commands.session import Session
 from provision_py.contexts.model import Site
 from provision_py.errors import ContextError, ProvisionError
 from provision_py.php.values import as_strings
+from provision_py.services.http_common import site_names
 from provision_py.services.subdirectories import Subdirectory, subdirectories
 
 _OTHER_NAME = "Choose another name, or remove it from that site first"
@@ -35,18 +36,24 @@ def check_name_is_free(session: Session, site: Site) -> None:
             hint="Choose another name, or remove the link first; nothing was changed",
             code="PROVISION_NAME_TAKEN",
         )
-    _check_names(session, site, {site.uri, *site.aliases}, of_aliases=True)
+    _check_names(session, site, {site.uri, *_further_names(site)}, of_aliases=True)
     _check_folders(session, site)
 
 
 def check_aliases_are_free(session: Session, site: Site) -> None:
-    """Refuse an alias that is the host name of another site: requests to that site would land here.
+    """Refuse an alias that is the host name of another site, and a redirection to it under a wildcard alias:
+    requests to that site would land here.
 
     Two sites with one alias are left to the web server, as they always were, but for a folder of a host: the file of
     one would take the place of the other's. Raises ContextError.
     """
-    _check_names(session, site, set(site.aliases) - {site.uri}, of_aliases=False)
+    _check_names(session, site, _further_names(site) - {site.uri}, of_aliases=False)
     _check_folders(session, site)
+
+
+def _further_names(site: Site) -> set[str]:
+    """Aliases, and the target of a redirection that one of them covers."""
+    return {*site.aliases, *site_names(site).served}
 
 
 def _check_names(session: Session, site: Site, names: set[str], *, of_aliases: bool) -> None:

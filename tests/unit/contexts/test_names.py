@@ -8,6 +8,7 @@ from provision_py.contexts.names import (
     MAX_CONTEXT_NAME,
     context_name,
     new_context_name,
+    redirection_target,
     site_alias,
     site_uri,
 )
@@ -154,3 +155,11 @@ def test_what_is_accepted_is_always_safe(text: str) -> None:
         assert not set(name) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
         assert not name.startswith((".", "-"))
         assert check(name) == name
+
+
+def test_redirections_lead_to_one_name() -> None:
+    assert redirection_target("WWW.a.test") == "www.a.test"
+    assert redirection_target("a.test/shop") == "a.test/shop"
+    for text in ("*.a.test", "*", "a b", "a.test/../x"):
+        with pytest.raises(ContextError, match="cannot be a target of a redirection"):
+            redirection_target(text)
