@@ -7,8 +7,9 @@ All patterns are PCRE, matched without regard to case against the decoded path o
 
 from __future__ import annotations
 
-#: File name endings that run as PHP on one server or another, wherever in a name they stand: ``x.php.bak``.
-PHP_NAME = r"\.(?:php[0-9]?|phtml|phar|phps|pht)(?:[/.~]|$)"
+#: File name endings that run as PHP on one server or another, wherever in a name they stand: ``x.php.bak``, and with
+#: what people put behind them: ``x.php_old``, ``x.php copy``. Drupal calls an upload ``x.php_.txt``.
+PHP_NAME = r"\.(?:php[0-9]?|phtml|phar|phps|pht)(?:[/.~]|$|[^a-z0-9/.][^/.]*$)"
 
 #: Scripts of Drupal and of a few modules that browsers call. Every other script is refused, asked for or not.
 _SCRIPTS = (
@@ -20,27 +21,28 @@ _SCRIPTS = (
 )
 SCRIPT = rf"^/+(?:{'|'.join(_SCRIPTS)})(?:/|$)"
 
-#: All that looks like PHP and is none of the scripts above.
-FORBIDDEN_PHP = rf"^(?!/+(?:{'|'.join(_SCRIPTS)})(?:/|$)).*{PHP_NAME}"
+#: All that looks like PHP and is none of the scripts above; a name may hold line breaks.
+FORBIDDEN_PHP = rf"^(?!/+(?:{'|'.join(_SCRIPTS)})(?:/|$))(?s:.*){PHP_NAME}"
 
 _LEFTOVER = r"(?:~|\.sw[a-p]|\.bak|\.orig|\.save|\.old|\.rej)"
-_CODE = (
-    r"engine|inc|info|install|make|module|profile|test|theme|twig|tpl|xtmpl|po|sh|ya?ml"
-    r"|[^/.]*sql(?:\.(?:gz|bz2|xz|zst|zip))?"
-)
+_CODE = r"engine|inc|info|install|make|module|profile|test|theme|twig|tpl|xtmpl|po|sh|ya?ml|neon|dist"
+_PACKED = r"(?:\.(?:tar|t?gz|t?bz2?|t?xz|zst|lz4|lzma|zip|7z|rar|gpg|[0-9][0-9_-]*))"
+_DUMP = rf"[^/.]*sql(?:{_PACKED}*|[^a-z0-9/.][^/.]*)"
 _SITE_OR_SHORT = r"^/+(?:sites/+[^/]+/+)?files/+"
 
 #: Name of a rule, its pattern. Whether something lies at the path does not matter, so nothing can be probed.
 FORBIDDEN = (
     ("hidden files and folders, .well-known apart", r"/\.(?!well-known(?:/|$))"),
     ("scripts other than Drupal's own", FORBIDDEN_PHP),
-    ("code, configuration and dumps, also as an editor leaves them", rf"\.(?:{_CODE}){_LEFTOVER}?$"),
+    ("code, configuration and dumps, also as an editor leaves them", rf"\.(?:{_CODE}|{_DUMP}){_LEFTOVER}?$"),
     ("what editors and patches leave", rf"{_LEFTOVER}$|/\#[^/]*\#$"),
     ("folders of CVS", r"/CVS(?:/|$)"),
     (
         "files of package managers and of IIS",
-        r"/(?:composer\.(?:json|lock)|package(?:-lock)?\.json|yarn\.lock|web\.config)$",
+        r"/(?:composer\.(?:json|lock)|package(?:-lock)?\.json|yarn\.lock|web\.config|php(?:unit|cs)\.xml)$",
     ),
+    ("copies of a site's settings", r"^/+sites/+[^/]+/+[^/]*(?:settings|drushrc)[^/]*\.[^/]*$"),
+    ("logs beside the code", r"^/+(?:core/+|sites/+[^/]+/+)?(?:[^/]+\.log(?:\.[^/]*)?|error_log)$"),
     (
         "what tells the version of Drupal",
         r"^/+(?:core/+)?(?:CHANGELOG|COPYRIGHT|INSTALL(?:\.[a-z]+)?|LICENSE|MAINTAINERS|PATCHES|README|SECURITY"
@@ -48,7 +50,7 @@ FORBIDDEN = (
     ),
     (
         "documents of modules, themes and libraries",
-        r"^/+(?:core/+|(?:sites|profiles)/+[^/]+/+)?(?:modules|themes|libraries|profiles)/.*\.(?:txt|md|rst)$",
+        r"^/+(?:core/+|(?:sites|profiles)/+[^/]+/+)?(?:modules|themes|libraries|profiles)/(?s:.*)\.(?:txt|md|rst)$",
     ),
     ("documents beside sites", r"^/+sites/+[^/]+\.(?:txt|md)$"),
     ("private files and drush's folder of a site", r"^/+sites/+[^/]+/+(?:private|drush)(?:/|$)"),

@@ -58,7 +58,7 @@ def _words(text: str) -> list[str]:
 _HIDDEN_EVERYWHERE = _words("""
     .git/config .git/HEAD .gitignore .env .well-known/.env composer.json composer.lock web.config CHANGELOG.txt
     INSTALL.mysql.txt LICENSE.txt README.md vendor/some/package/readme.html private/notes.html dump.sql
-    backup.sql.gz deploy.sh index.php~ index.php.bak modules/CVS/Root sites/README.txt
+    backup.sql.gz error_log deploy.sh index.php~ index.php.bak modules/CVS/Root sites/README.txt
 """)
 _SCRIPTS_HIDDEN_EVERYWHERE = _words("""
     vendor/autoload.php phpinfo.php sites/sites.php sites/all/drush/drushrc.php
@@ -93,7 +93,7 @@ _HIDDEN_10 = _words("""
     core/includes/bootstrap.inc core/core.services.yml core/modules/system/system.info.yml
     core/modules/system/templates/page.html.twig core/modules/system/README.md core/themes/olivero/olivero.theme
     core/CHANGELOG.txt core/INSTALL.pgsql.txt core/composer.json core/package.json core/node_modules/x/y.js
-    ../composer.json ../vendor/autoload.txt
+    ../composer.json ../vendor/autoload.txt core/phpunit.xml.dist
 """)
 _SCRIPTS_HIDDEN_10 = _words("""
     autoload.php core/lib/Drupal.php
@@ -107,13 +107,15 @@ _SITE_HIDDEN = _words("""
     settings.php~ settings.php.bak settings.php.orig .settings.php.swp services.yml database.sql database.sql.gz
     private/files/secret.pdf private/temp/upload.txt drush/drushrc.txt files/private/secret.pdf
     files/backup_migrate/manual/dump.mysql files/config_abc/sync/system.site.yml files/config_abc/sync/note.txt
-    files/php/twig/x.txt files/civicrm/ConfigAndLog/log.txt files/evil.inc
+    files/php/twig/x.txt files/civicrm/ConfigAndLog/log.txt files/evil.inc database.sql.tar.gz files/a.sql.tgz
+    files/a.sql.7z files/a.sql.1 error.log settings.txt
 """)
 _SITE_SCRIPTS_HIDDEN = _words("""
     settings.php SETTINGS.PHP local.settings.php drushrc.php services.php files/evil.php files/EVIL.PHP
     files/evil.phtml files/evil.phar files/evil.php5 files/evil.phps files/evil.php.jpg files/index.php
-    files/modules/ad/evil.php files/own/evil.php
+    files/modules/ad/evil.php files/own/evil.php settings.php_bak settings.php-old drushrc.php_ drushrc.php_.txt
 """)
+_SITE_SCRIPTS_HIDDEN += ["settings.php copy", "files/nl\nx.php", "files/nl.php\nx"]
 _SITE_PUBLIC = {
     "files/report.pdf": "public report",
     "files/sub/a b.txt": "public text",
@@ -121,6 +123,8 @@ _SITE_PUBLIC = {
     "files/readme.md": "public readme",
     "files/renamed.php_.txt": "public renamed upload",
     "files/data.json": "public json",
+    "files/learn.sql_.pdf": "public renamed dump",
+    "files/server.log": "public log",
     "files/own/shown.txt": "public text beside a hostile .htaccess",
     "files/own/script.gif": "GIF89a<?php echo 'HIDDEN-FROM-', 'VISITORS';",
 }
