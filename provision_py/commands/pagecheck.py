@@ -112,13 +112,28 @@ class PageCheck:
         return f"{now} (before: {_words(before)})" if before.problems else now
 
     def _tell(self, server: Server, seen: Seen, judgement: Judgement) -> None:
-        host = self.session.host_of(server).name
         if judgement is Judgement.FINE:
-            self.session.log.info(f"The web server shows {self.site.uri}", host=host)
+            self._tell_what_is_fine(server, seen)
         elif judgement is Judgement.WARNING:
             since = "" if self.fresh and not self.before[server.name].is_silent else ", as before"
             told = f"@{server.name} does not show {self.site.uri} as it should: {_words(seen)}{since}"
             self.session.log.warning(told, code="PROVISION_SITE_NOT_SERVED")
+
+    def _tell_what_is_fine(self, server: Server, seen: Seen) -> None:
+        """Only what was seen: a site may show what is not Drupal, or nothing but a redirection to another one."""
+        uri, host = self.site.uri, self.session.host_of(server).name
+        visits = self.session.http(server).visits(self.site)
+        target = next((visit.target for visit in visits), None)
+        if seen.problems:
+            self.session.log.notice(f"@{server.name}, asked for {uri}: {_words(seen)}", host=host)
+        elif not visits:
+            self.session.log.info(f"The web server was not asked for {uri}", host=host)
+        elif all(visit.target for visit in visits):
+            self.session.log.info(f"The web server redirects {uri} to {target}", host=host)
+        elif not self.site.enabled:
+            self.session.log.info(f"The web server answers for {uri} as for a disabled site", host=host)
+        else:
+            self.session.log.info(f"The web server shows {uri}", host=host)
 
 
 def is_wanted(session: Session, site: Site) -> bool:

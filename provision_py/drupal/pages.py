@@ -18,6 +18,13 @@ _DRUPAL_ERRORS = (
     "The website encountered an unexpected error",
     "The site is currently not available due to technical problems",
 )
+#: Titles of the pages that web servers bring along, to be seen where no site is configured for a name.
+_START_PAGES = re.compile(
+    r"Apache2 \w+ Default Page\b.*|It works! Apache httpd|Welcome to nginx\b.*|Test Page for the .*HTTP Server\b.*",
+    re.IGNORECASE,
+)
+#: Apache's own one has no title.
+_START_TEXT = "It works!"
 _REDIRECTIONS = (301, 302, 303, 307, 308)
 #: A date in the past that every version of Drupal lets its pages expire at.
 _DRUPALS_DATE = "19 Nov 1978"
@@ -82,6 +89,10 @@ def examine(page: Page, *, host: str, enabled: bool, others: tuple[str, ...] = (
     problems += [Problem(Kind.BROKEN, f"Drupal reports: {words}") for words in _DRUPAL_ERRORS if words in text]
     if "install" in title.lower() and ("drupal" in title.lower() or "Choose language" in title):
         problems.append(Problem(Kind.INSTALLER, "it shows the installer"))
+    if not is_drupal and (_START_PAGES.fullmatch(title) or (not title and text.strip() == _START_TEXT)):
+        told = f"it shows the start page of a web server{_titled(title)}"
+        why = "it does not read what the hub writes for it, or another server answers at this port"
+        problems.append(Problem(Kind.UNKNOWN, f"{told}: {why}"))
     if not problems and not is_drupal and page.status < 400:
         problems.append(Problem(Kind.FOREIGN, f"it shows a page without any sign of Drupal{_titled(title)}"))
     return Verdict(tuple(dict.fromkeys(problems)), title, int(drupal.group(1)) if drupal else None)

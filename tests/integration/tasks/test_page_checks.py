@@ -10,6 +10,7 @@ import pytest
 from hosting_system import Hosting
 
 from provision_py.commands.checkresults import read_results
+from provision_py.commands.verify_site import verify_site
 
 SUCCESS, ERROR, WARNING = 1, 2, 3
 
@@ -102,7 +103,29 @@ def test_a_new_site_that_is_not_served_is_not_installed(hosting: Hosting) -> Non
 def test_what_a_site_chooses_to_show_is_its_own_matter(hosting: Hosting, php: str) -> None:
     site, folder = hosting.installed()
     answer_with(hosting, folder, php)
+    hosting.entries.clear()
     assert verified(hosting, site) == SUCCESS, hosting.said()
+    foreign = "title" in php
+    assert ("The web server shows one.example.test" in hosting.said()) is not foreign
+    assert ("a page without any sign of Drupal, titled “Mine”" in hosting.said()) is foreign
+
+
+def test_the_start_page_of_a_web_server_is_no_site(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    answer_with(hosting, folder, "exit('<title>Apache2 Debian Default Page: It works</title>Hello');")
+    assert verified(hosting, site) == ERROR
+    assert "start page of a web server, titled “Apache2 Debian Default Page: It works”" in hosting.said()
+
+
+def test_a_redirection_to_another_site_is_called_one(hosting: Hosting) -> None:
+    hosting.installed()
+    hosting.entries.clear()
+    session = hosting.session()
+    session.store.save("one.example.test", {"redirection": "elsewhere.test"})
+    with session.journaled("provision-verify", "one.example.test"):
+        verify_site(session, session.store.site("one.example.test"))
+    assert "The web server redirects one.example.test to elsewhere.test" in hosting.said()
+    assert "The web server shows" not in hosting.said()
 
 
 def test_sites_that_are_in_maintenance_or_disabled_are_verified(hosting: Hosting) -> None:

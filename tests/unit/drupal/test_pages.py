@@ -33,6 +33,9 @@ def test_a_good_page_has_a_title_and_a_version() -> None:
         (page(503, b"<h1>Service Unavailable</h1>"), Kind.BROKEN, "it answers 503"),
         (page(200, b""), Kind.BROKEN, "empty"),
         (page(200, b"<title>It works</title><p>x"), Kind.FOREIGN, "without any sign of Drupal"),
+        (page(200, b"<title>Apache2 Debian Default Page: It works</title><p>x"), Kind.UNKNOWN, "Debian Default Page"),
+        (page(200, b"<title>Welcome to nginx!</title><p>x"), Kind.UNKNOWN, "start page of a web server"),
+        (page(200, b"<html><body><h1>It works!</h1></body></html>"), Kind.UNKNOWN, "start page of a web server"),
         (
             page(200, b"<b>Fatal error</b>: Uncaught Error: no such thing in /x.php:3"),
             Kind.BROKEN,
