@@ -106,6 +106,9 @@ class HttpService(Service):
     def removed_platform_files(self, platform: Platform) -> Sequence[ConfigFile]:
         return ()
 
+    def check_site(self, site: Site) -> None:
+        """Raises ServiceError (PROVISION_BAD_VALUE) for a site that :meth:`site_files` will refuse."""
+
     def site_files(self, site: Site, credentials: Credentials, *, extra_config: str = "") -> Sequence[ConfigFile]:
         """Configuration of an enabled or disabled site, as ``site.enabled`` says."""
         return ()

@@ -167,6 +167,10 @@ class PublicHttp(HttpService):
         content = self.render("server", **self.server_values(), extra_config=extra_config)
         return (ConfigFile(self.main_file, content, description=f"{self.application} configuration"),)
 
+    def check_site(self, site: Site) -> None:
+        self.site_values(site)
+        subdirectories(site)
+
     def site_files(self, site: Site, credentials: Credentials, *, extra_config: str = "") -> Sequence[ConfigFile]:
         """The site's vhost, enabled or disabled, and what its ``host/folder`` aliases need.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from provision_py.contexts.model import Site
+from provision_py.contexts.model import Platform, Site
 from provision_py.contexts.properties import Property
+from provision_py.drupal.model import CodeBase
 from provision_py.php.values import PhpValue
 from provision_py.services import web_quoting
 from provision_py.services.http_common import PublicHttp, program_of, site_names
@@ -70,6 +71,11 @@ class HttpNginx(PublicHttp):
             "common_file": self.common_file,
             "http2": " http2" if self._property("nginx_has_http2", False) else "",
         }
+
+    def platform_files(self, platform: Platform, code: CodeBase, *, extra_config: str = "") -> Sequence[ConfigFile]:
+        """None; but the vhosts of the platform's sites will name its folder, so it is looked at now."""
+        web_quoting.config_path(code.docroot)
+        return ()
 
     def site_values(self, site: Site) -> dict[str, object]:
         """``served_names``: with the target of a redirection that is no name of the site, as in the original. As a

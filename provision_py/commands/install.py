@@ -11,7 +11,7 @@ from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitecheck import SiteCheck
 from provision_py.commands.sitefiles import SiteFiles
-from provision_py.commands.sitenames import check_name_is_free
+from provision_py.commands.sitenames import check_name_is_free, check_values
 from provision_py.commands.sitestate import credential_options, drushrc_file
 from provision_py.commands.treesteps import OwnTree
 from provision_py.contexts.model import Context, Site
@@ -49,6 +49,7 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
         )
     code = detect(site.platform.root)
     check_sites_folder(code)
+    check_values(session, site)
     check_name_is_free(session, site)
     farm.check_database_host(session, site)
     absence.check_reachable(session, site)

@@ -40,6 +40,12 @@ def check_name_is_free(session: Session, site: Site) -> None:
     _check_folders(session, site)
 
 
+def check_values(session: Session, site: Site) -> None:
+    """Refuse what no web server of the site could be told, before Drupal works for long. Raises ServiceError."""
+    for server in session.http(site.web_server).config_servers():
+        session.http(server).check_site(site)
+
+
 def check_aliases_are_free(session: Session, site: Site) -> None:
     """Refuse an alias that is the host name of another site, and a redirection to it under a wildcard alias:
     requests to that site would land here.

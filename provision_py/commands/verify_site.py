@@ -10,7 +10,7 @@ from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitecheck import SiteCheck
 from provision_py.commands.sitefiles import SiteFiles
-from provision_py.commands.sitenames import check_aliases_are_free
+from provision_py.commands.sitenames import check_aliases_are_free, check_values
 from provision_py.commands.sitestate import SiteState, credential_options, drushrc_file
 from provision_py.contexts.model import Site
 from provision_py.drupal.bridge import cron_key, flush_caches, site_packages
@@ -31,6 +31,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     code = detect(site.platform.root)
     check_sites_folder(code)
     _check_installed(site)
+    check_values(session, site)
     check_aliases_are_free(session, site)
     farm.check_database_host(session, site)
     absence.check_reachable(session, site)
