@@ -113,6 +113,10 @@ class HttpService(Service):
         """Configuration of an enabled or disabled site, as ``site.enabled`` says."""
         return ()
 
+    def doubts(self, site: Site) -> Sequence[str]:
+        """What the site asks for and this server does not give it, in whole sentences."""
+        return ()
+
     def blind_parents(self, site: Site, host: Host) -> Sequence[str]:
         """Hosts below which the site is to be shown (``host/folder`` aliases) and whose vhosts on this server do not
         look for such folders: Provision writes that into a vhost only when there is a folder already.

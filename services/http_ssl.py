@@ -69,6 +69,11 @@ class SslHttp(PublicHttp):
             return None
         return self._certificate(str(key), web_quoting.host_name(site.uri))
 
+    def doubts(self, site: Site) -> Sequence[str]:
+        if not _number(site.properties.get("ssl_enabled")) or site.properties.get("ssl_key"):
+            return ()
+        return (f"{site.uri} is shown by http alone: ssl_enabled is set, but no certificate is named (ssl_key)",)
+
     def server_certificates(self) -> Sequence[Certificate]:
         return (self.default_certificate(),)
 

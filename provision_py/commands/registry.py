@@ -122,8 +122,8 @@ _SAVE_OPTIONS = (
     Option("install_method", "site: profile, or manual for an empty database", "NAME"),
     Option("site_enabled", "site: --no-site_enabled disables it", "BOOL"),
     Option("drush_aliases", "site: further alias files for it", "LIST"),
-    Option("ssl_enabled", "site on an ssl server: 1 for https, 2 for nothing else", "NUMBER"),
-    Option("ssl_key", "site on an ssl server: the name of its certificate", "NAME"),
+    Option("ssl_enabled", "site on an ssl server: 1 for https too, 2 for https alone, null for none", "NUMBER"),
+    Option("ssl_key", "site on an ssl server: the name of its certificate, without which there is no https", "NAME"),
 )
 
 _LB_CONFIG_OPTIONS = (

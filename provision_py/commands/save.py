@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from provision_py.contexts.model import Context, Server
 from provision_py.contexts.store import ContextStore
+from provision_py.contexts.values import RESET
 from provision_py.errors import ContextError, HostError, UsageError
 from provision_py.php.keys import string_key
-from provision_py.php.values import PhpArray, PhpValue, php_list
+from provision_py.php.values import PhpArray, PhpValue, php_list, truthy
 from provision_py.steps.journal import open_journals
 from provision_py.steps.leftovers import names
 
@@ -40,10 +41,19 @@ def run(session: Session, context: Context | None, arguments: Sequence[str], opt
         session.log.success(f"Removed the context {name}" if there else f"There was no context {name}")
         return 0
     saved = save(session.store, name, options)
+    _tell_unchanged(session, saved.name, options)
     if isinstance(saved, Server):
         _ask_server(session, saved)
     session.log.success(f"Stored the context @{saved.name}")
     return 0
+
+
+def _tell_unchanged(session: Session, name: str, options: Mapping[str, PhpValue]) -> None:
+    """Warn of options that look as if they took something away: the front end sends them for “nothing to say”."""
+    record = session.store.record(name)
+    for key, value in options.items():
+        if isinstance(value, str) and not truthy(value) and truthy(record.get(key)):
+            session.log.warning(f"{key} stays as it was: --{key}={value} says nothing, --{key}={RESET} resets it")
 
 
 def _check_nothing_owed(session: Session, name: str) -> None:

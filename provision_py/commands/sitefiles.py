@@ -142,11 +142,15 @@ class SiteFiles:
             return service.former_site_files(self.site, self.credentials, host)
 
         changed = roll_out(self.session, self.site.web_server, files, site=self.site, former=former)
-        self._name_blind_parents()
+        self._warn()
         return changed
 
-    def _name_blind_parents(self) -> None:
-        for server in self.session.http(self.site.web_server).config_servers():
+    def _warn(self) -> None:
+        servers = self.session.http(self.site.web_server).config_servers()
+        doubts = [doubt for server in servers for doubt in self.session.http(server).doubts(self.site)]
+        for doubt in dict.fromkeys(doubts):
+            self.session.log.warning(doubt)
+        for server in servers:
             host = self.session.host_of(server)
             for parent in self.session.http(server).blind_parents(self.site, host):
                 self.session.log.warning(

@@ -91,6 +91,16 @@ def test_resetting_switching_off_and_removing(run: Run, master: Path) -> None:
     run("site:alias", "@a.test", expect=1)
 
 
+def test_what_says_nothing_is_said(run: Run, master: Path) -> None:
+    for value in ("0", ""):
+        said = run("provision-save", "@server_master", f"--remote_host={value}", "--db_port=0").stderr
+        assert (
+            f"remote_host stays as it was: --remote_host={value} says nothing, --remote_host=null resets it" in said
+        )
+        assert "db_port" not in said, "there is nothing that stays"
+    assert record(run, "@server_master")["remote_host"] == "m.test"
+
+
 def test_options_from_json(run: Run, master: Path, tmp_path: Path) -> None:
     options = {"context_type": "site", "platform": "@platform_x", "uri": "a.test", "aliases": ["x.test", "y.test"]}
     run("provision-save", "@platform_x", "--context_type=platform", "--root=/srv/x")
