@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_http_types import TYPES, server, site
+from http_contexts import TYPES, server, site
 
 from provision_py.php.values import PhpValue
 from provision_py.services.http_apache_ssl import HttpApacheSsl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_http_types import CREDENTIALS, TYPES, server, site
+from http_contexts import CREDENTIALS, TYPES, server, site
 
 from provision_py.errors import ServiceError
 from provision_py.services.http_common import PublicHttp
