@@ -185,6 +185,13 @@ class Machine:
             with session.journaled("provision-verify", server.name):
                 run_command(session, "provision-verify", session.store.load(server.name))
 
+    def verify_platform(self, db: Database, nid: int) -> None:
+        """Verify a platform, as it was done before the run: without that no web server may show its code."""
+        session = self.session()
+        platform = session.store.load(context_options(db, nid)[0])
+        with session.journaled("provision-verify", platform.name):
+            run_command(session, "provision-verify", platform)
+
     def write_vhost_without_folders(self, uri: str) -> None:
         """A vhost on the hub as Provision writes it before there are sites in folders below it."""
         vhost = f"<VirtualHost *:{self.apache.port}>\n  ServerName {uri}\n  Redirect 404 /\n</VirtualHost>\n"

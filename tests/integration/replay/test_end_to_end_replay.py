@@ -89,11 +89,22 @@ def target(replay: Replay) -> int:
 
 def verify_web_server_of(replay: Replay, machine: Machine) -> None:
     """What happened before the verify or install of a platform or site."""
-    sites = replay.before.find("hosting_site", nid=target(replay))
-    platform = sites[0].number("platform") if sites else target(replay)
-    (row,) = replay.before.find("hosting_platform", nid=platform)
+    (row,) = replay.before.find("hosting_platform", nid=platform_of(replay))
     with Database(replay.settings) as db:
         machine.verify_web_servers(db, row.number("web_server"))
+
+
+def make_platform_of(replay: Replay, machine: Machine) -> None:
+    """The platform of a site, and its web server, as they were before the site's verify or install."""
+    verify_web_server_of(replay, machine)
+    write_platform(replay.after, target(replay))
+    with Database(replay.settings) as db:
+        machine.verify_platform(db, platform_of(replay))
+
+
+def platform_of(replay: Replay) -> int:
+    sites = replay.before.find("hosting_site", nid=target(replay))
+    return sites[0].number("platform") if sites else target(replay)
 
 
 @pytest.mark.parametrize("label", SERVERS)
@@ -118,8 +129,7 @@ def test_a_platform_is_verified(label: str, machine: Machine, replay_of: Prepare
 @pytest.mark.parametrize("label", INSTALLS)
 def test_a_site_is_installed(label: str, machine: Machine, replay_of: Prepare, reference: Path) -> None:
     replay, run = replay_of(label), Run(machine)
-    verify_web_server_of(replay, machine)
-    write_platform(replay.after, target(replay))
+    make_platform_of(replay, machine)
     if label == "site-install-subdir":
         machine.write_vhost_without_folders("d7site.example.test")
     # the key is drawn by lot
@@ -136,8 +146,7 @@ def test_a_site_is_installed(label: str, machine: Machine, replay_of: Prepare, r
 @pytest.mark.parametrize("label", VERIFIES)
 def test_a_site_is_verified(label: str, machine: Machine, replay_of: Prepare, reference: Path) -> None:
     replay, run = replay_of(label), Run(machine)
-    verify_web_server_of(replay, machine)
-    write_platform(replay.after, target(replay))
+    make_platform_of(replay, machine)
     with Database(replay.settings) as db:
         machine.write_site(db, replay.after, target(replay), reference)
     same_rows(replay, run)
@@ -149,8 +158,7 @@ def test_folders_of_a_parent_that_we_have_verified_are_seen_at_once(
 ) -> None:
     """Our vhosts always look for folders: the recorded warning is not needed, and so the status is another."""
     replay, run = replay_of("site-install-subdir"), Run(machine)
-    verify_web_server_of(replay, machine)
-    write_platform(replay.after, target(replay))
+    make_platform_of(replay, machine)
     with Database(replay.settings) as db:
         machine.verify_site(db, replay.after, PARENT, reference)
     differences = replay.run(run, {"hosting_site": {"cron_key"}, "hosting_task": {"task_status"}})
@@ -173,8 +181,7 @@ def test_a_run_fails(label: str, machine: Machine, replay_of: Prepare) -> None:
     replay = replay_of(label, without_database_server(machine)) if down else replay_of(label)
     run = Run(machine)
     if "install" in label:
-        verify_web_server_of(replay, machine)
-        write_platform(replay.after, target(replay))
+        make_platform_of(replay, machine)
     before = fingerprint(machine)
     same_rows(replay, run)
     assert run.errors == [FAILURES[label]]
@@ -191,8 +198,7 @@ def test_a_database_that_cannot_be_made(machine: Machine, replay_of: Prepare) ->
         return row.changed(db_user="no_rights", db_passwd="secret") if is_account else row
 
     replay, run = replay_of("FAIL-site-install-db-unreachable", changed), Run(machine)
-    verify_web_server_of(replay, machine)
-    write_platform(replay.after, target(replay))
+    make_platform_of(replay, machine)
     before = fingerprint(machine)
     same_rows(replay, run)
     assert run.errors == ["PROVISION_CREATE_DB_FAILED"]
@@ -228,8 +234,7 @@ def test_no_recorded_verify_or_install_is_left_out(history: History) -> None:
 
 def test_a_module_that_is_off_is_a_difference(machine: Machine, replay_of: Prepare, reference: Path) -> None:
     replay, run = replay_of("site-verify"), Run(machine)
-    verify_web_server_of(replay, machine)
-    write_platform(replay.after, target(replay))
+    make_platform_of(replay, machine)
     with Database(replay.settings) as db:
         machine.write_site(db, replay.after, target(replay), reference)
     sql = "UPDATE `system` SET status = 0 WHERE name = 'block'"
