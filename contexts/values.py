@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from provision_py.contexts.properties import Draft, Property
 from provision_py.contexts.references import Key, reference_text
 from provision_py.errors import ContextError
-from provision_py.php.values import PhpArray, PhpValue, php_list
+from provision_py.php.values import PhpArray, PhpValue, php_list, says_yes
 
 #: What the front end sends to set a property back to its default.
 RESET = "null"
@@ -116,12 +116,10 @@ def to_text_or_none(value: PhpValue, at: Key) -> str | None:
 
 
 def to_bool(value: PhpValue, at: Key) -> bool:
-    """PHP's truth of a scalar; the words true and false, yes and no, on and off count as what they say."""
+    """A scalar as :func:`says_yes` takes it. Raises ContextError for an array."""
     if isinstance(value, dict):
         raise _wrong("true or false", value, at)
-    if isinstance(value, str):
-        return value.strip().lower() not in ("", "0", "false", "no", "off")
-    return bool(value)
+    return says_yes(value)
 
 
 def to_texts(value: PhpValue, at: Key) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from provision_py.contexts.model import Server
 from provision_py.contexts.properties import Property
 from provision_py.drupal.model import Credentials
 from provision_py.errors import DatabaseError
-from provision_py.php.values import PhpValue, as_strings
+from provision_py.php.values import PhpValue, as_strings, says_yes
 from provision_py.services import db_accounts, db_grants
 from provision_py.services.base import Service
 from provision_py.services.db_accounts import ServerVersion
@@ -279,7 +279,7 @@ class DbMysql(Service):
         For a web server on another machine ``probe`` logs in from there, to host and port, and gives the answer of
         the server, all of them side by side; without it the addresses of that web server count.
         """
-        if self.server.properties.get("db_grant_all_hosts") not in (None, False, 0, "", "0"):
+        if says_yes(self.server.properties.get("db_grant_all_hosts")):
             return ("%",)
         override = as_strings(self.server.properties.get("db_grant_hosts"))
         if override:

@@ -12,7 +12,7 @@ from provision_py.contexts.model import Platform, Server, Site
 from provision_py.contexts.properties import Property
 from provision_py.drupal.model import Credentials
 from provision_py.errors import ServiceError
-from provision_py.php.values import PhpValue
+from provision_py.php.values import PhpValue, says_yes
 from provision_py.services import http_rules, templating, web_quoting
 from provision_py.services.base import HttpService, Visit
 from provision_py.services.http_properties import CHECK_PAGES, is_program_on, restart_command
@@ -125,7 +125,7 @@ class PublicHttp(HttpService):
 
     def __init__(self, server: Server, *, conf_suffix: bool | None = None) -> None:
         super().__init__(server)
-        stored = bool(setting(server, "provision_apache_conf_suffix"))
+        stored = says_yes(setting(server, "provision_apache_conf_suffix"))
         self.conf_suffix = stored if conf_suffix is None else conf_suffix
 
     @classmethod

@@ -14,7 +14,7 @@ from provision_py.commands import farm
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Context, Server, Site
 from provision_py.errors import ContextError, ProvisionError
-from provision_py.php.values import truthy
+from provision_py.php.values import says_yes
 from provision_py.services.http_properties import TOLERATE_DOWN
 from provision_py.steps.files import ApplyFiles
 from provision_py.system import fanout
@@ -104,11 +104,11 @@ def _may_go_on(
     session: Session, context: Context, members: Mapping[str, Server], problems: Mapping[str, ProvisionError]
 ) -> bool:
     web_server = context if isinstance(context, Server) else context.web_server
-    everywhere = session.flag(OPTION, False) or truthy(web_server.properties.get(TOLERATE_DOWN.name))
+    everywhere = session.flag(OPTION, False) or says_yes(web_server.properties.get(TOLERATE_DOWN.name))
     for name, error in problems.items():
         if error.code not in DOWN | {"PROVISION_MEMBER_BEHIND"}:
             return False
-        if not everywhere and not truthy(members[name].properties.get(TOLERATE_DOWN.name)):
+        if not everywhere and not says_yes(members[name].properties.get(TOLERATE_DOWN.name)):
             return False
     group = session.http(web_server).without(frozenset(problems))
     return bool(group.config_servers() and group.code_servers()) and group.config_servers()[0].name not in problems

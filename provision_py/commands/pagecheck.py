@@ -18,7 +18,7 @@ from provision_py.commands.pagejudgement import Judgement, judge
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Server, Site
 from provision_py.errors import ProvisionError, ServiceError
-from provision_py.php.values import truthy
+from provision_py.php.values import says_yes
 from provision_py.services.http_properties import CHECK_PAGES
 from provision_py.system import fanout
 
@@ -139,7 +139,7 @@ class PageCheck:
 def is_wanted(session: Session, site: Site) -> bool:
     """Whether the servers are to be asked: as the site says, else the option of the same name."""
     own = site.properties.get(CHECK_PAGES.name)
-    return session.flag(CHECK_PAGES.name, True) if own is None else truthy(own)
+    return session.flag(CHECK_PAGES.name, True) if own is None else says_yes(own)
 
 
 def _of_each(servers: Sequence[Server], look: Callable[[Server], Seen]) -> dict[str, Seen]:

@@ -11,7 +11,7 @@ from provision_py.commands.results import Shown
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Server
 from provision_py.errors import HostError, ProcessError, UsageError
-from provision_py.php.values import PhpValue
+from provision_py.php.values import PhpValue, says_yes
 from provision_py.services.preparation import Preparation, facts_script, preparation, prepare_script, public_key
 from provision_py.services.serverfacts import Finding, missing_pieces, parse
 from provision_py.system.addresses import is_local
@@ -25,7 +25,7 @@ _MODES = ("print", "run", "check")
 
 def run(session: Session, context: Server, arguments: Sequence[str], options: Mapping[str, PhpValue]) -> Shown | int:
     """Print the script, run it, or check. Raises UsageError, ServiceError, HostError."""
-    chosen = [mode for mode in _MODES if options.get(mode)]
+    chosen = [mode for mode in _MODES if says_yes(options.get(mode))]
     if len(chosen) != 1:
         raise UsageError(
             "prepare prints, runs or checks", where="prepare", hint="Add --print, --run or --check, and one of them"

@@ -13,7 +13,7 @@ from provision_py.contexts.store import ContextStore
 from provision_py.contexts.values import RESET
 from provision_py.errors import ContextError, HostError, UsageError
 from provision_py.php.keys import string_key
-from provision_py.php.values import PhpArray, PhpValue, php_list, truthy
+from provision_py.php.values import PhpArray, PhpValue, php_list, says_yes, truthy
 from provision_py.steps.journal import open_journals
 from provision_py.steps.leftovers import names
 
@@ -35,7 +35,7 @@ def run(session: Session, context: Context | None, arguments: Sequence[str], opt
             "The name of the context is missing", hint="provision-py provision-save @name --option=value"
         )
     name = arguments[0]
-    if options.get("delete"):
+    if says_yes(options.get("delete")):
         _check_nothing_owed(session, name.removeprefix("@"))
         there = session.store.delete(name)
         session.log.success(f"Removed the context {name}" if there else f"There was no context {name}")

@@ -15,7 +15,7 @@ from provision_py.contexts.store import ContextStore
 from provision_py.drupal.scan import ScanCache
 from provision_py.errors import HostError, ProvisionError, ServiceError
 from provision_py.php.files import read_drushrc
-from provision_py.php.values import PhpValue, truthy
+from provision_py.php.values import PhpValue, says_yes
 from provision_py.services.base import HttpService
 from provision_py.services.catalog import Catalog
 from provision_py.services.db_mysql import DbMysql
@@ -70,9 +70,9 @@ class Session:
         return self.text("provision_php") or "php"
 
     def flag(self, name: str, default: bool) -> bool:
-        """A yes-or-no option of the command line or of ``~/.drush/drushrc.php``, read as PHP reads truth."""
+        """A yes-or-no option of the command line or of ``~/.drush/drushrc.php``."""
         value = self.options.get(name)
-        return default if value is None else truthy(value)
+        return default if value is None else says_yes(value)
 
     def text(self, name: str) -> str:
         """A text option; empty when it is not set."""

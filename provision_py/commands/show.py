@@ -11,7 +11,7 @@ from provision_py.contexts.model import Context
 from provision_py.contexts.names import context_name
 from provision_py.contexts.store import ContextStore
 from provision_py.errors import ProvisionError
-from provision_py.php.values import PhpArray, PhpValue
+from provision_py.php.values import PhpArray, PhpValue, says_yes
 
 if TYPE_CHECKING:
     from provision_py.commands.session import Session
@@ -28,7 +28,7 @@ def run(
 ) -> Shown:
     """Print the named contexts, or the names of all. Raises ContextError for one that is missing or unreadable."""
     problems: list[ProvisionError] = []
-    data = records(session.store, arguments, with_secrets=bool(options.get("with-secrets")), problems=problems)
+    data = records(session.store, arguments, with_secrets=says_yes(options.get("with-secrets")), problems=problems)
     for problem in problems:
         session.log.error(problem)
     return Shown(

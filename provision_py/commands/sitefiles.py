@@ -15,6 +15,7 @@ from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.drupal.settings import SettingsData, hash_salt_in, new_hash_salt, render_settings
 from provision_py.errors import HostError
 from provision_py.php.sitesphp import read_sites_php, sites_php_key
+from provision_py.php.values import says_yes
 from provision_py.services.base import HttpService
 from provision_py.services.http_common import site_names
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
@@ -77,7 +78,7 @@ class SiteFiles:
                 aliases=site.aliases,
                 redirection=site.redirection,
                 credentials=None if cloaked else self.credentials,
-                utf8mb4=bool(site.db_server.properties.get("utf8mb4_is_supported")),
+                utf8mb4=says_yes(site.db_server.properties.get("utf8mb4_is_supported")),
                 hash_salt=self._hash_salt() if code.major >= 8 else "",
                 subdirs=any("/" in alias for alias in site.aliases),
                 extra=self.session.plugins.settings_extra(site),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Context, Platform, Server
 from provision_py.hostmaster.outcome import Outcome
-from provision_py.php.values import PhpValue
+from provision_py.php.values import PhpValue, says_yes
 
 
 def run(session: Session, context: Context, arguments: Sequence[str], options: Mapping[str, PhpValue]) -> Outcome:
@@ -20,7 +20,7 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
     if isinstance(context, Platform):
         from provision_py.commands.verify_platform import verify_platform
 
-        return verify_platform(session, context, working_copy=bool(options.get("working-copy")))
+        return verify_platform(session, context, working_copy=says_yes(options.get("working-copy")))
     from provision_py.commands.verify_site import verify_site
 
     return verify_site(session, context)

@@ -14,7 +14,7 @@ from provision_py.hostmaster.connection import Database, DatabaseSettings
 from provision_py.hostmaster.nodes import load_node, nid_of_context
 from provision_py.hostmaster.queue import QUEUE_LOCK_WAIT
 from provision_py.hostmaster.tasks import ERROR, STATUS_LABELS, create_task
-from provision_py.php.values import PhpValue
+from provision_py.php.values import PhpValue, says_yes
 
 #: Tasks that ``hosting-tasks`` runs when it is not told how many (hosting.queues.inc).
 DEFAULT_ITEMS = 5
@@ -34,7 +34,7 @@ def hosting_task(
         recovery.recover_commands(session, db)
         recovery.recover_tasks(session, db)
         nid = _task_number(session, db, arguments)
-        finished = run_task(session, db, nid, force=bool(options.get("force")))
+        finished = run_task(session, db, nid, force=says_yes(options.get("force")))
     session.log.notice(f"Task {nid} ended: {STATUS_LABELS[finished.status]} ({finished.seconds:.1f} s)")
     return 1 if finished.status == ERROR else 0
 
@@ -89,7 +89,7 @@ def hosting_dispatch(
     runner = QueueRunner(settings, new_session, new_session().log, positive(options, "parallel", DEFAULT_ITEMS))
     run = dispatch(
         runner,
-        force=bool(options.get("force")),
+        force=says_yes(options.get("force")),
         lock_wait=float(positive(options, "lock-wait", int(QUEUE_LOCK_WAIT))),
     )
     return 1 if run.failed else 0

@@ -12,7 +12,7 @@ from provision_py.commands.session import Session
 from provision_py.dispatch.recovery import acceptance, locks_of
 from provision_py.errors import LockedError, UsageError
 from provision_py.hostmaster.connection import Database
-from provision_py.php.values import PhpArray, PhpValue, php_list
+from provision_py.php.values import PhpArray, PhpValue, php_list, says_yes
 from provision_py.steps import givenup
 from provision_py.steps.journal import Begun, Journal, JournalState, open_journals
 from provision_py.steps.leftovers import Left, left_on, names, servers_named
@@ -55,7 +55,7 @@ def run(session: Session, db: Database | None, context: str | None, options: Map
     """
     chosen = _chosen(session, context, options)
     found = [state for state in owed(session, db) if chosen.concerns(state)]
-    if options.get("list"):
+    if says_yes(options.get("list")):
         return Shown(php_list(_data(state) for state in found), as_table=lambda: _table(found))
     if not found:
         if chosen.journal:
@@ -63,7 +63,7 @@ def run(session: Session, db: Database | None, context: str | None, options: Map
         session.log.info("Nothing is owed" + (" there" if context or chosen.servers else ""))
         return 0
     if chosen.journal or chosen.servers:
-        _confirm(_to_give_up(found, chosen, session.master.name), confirmed=bool(options.get("yes")))
+        _confirm(_to_give_up(found, chosen, session.master.name), confirmed=says_yes(options.get("yes")))
     with deferring_signals():
         done = recover(
             session.state / "journal",
@@ -81,7 +81,7 @@ def _chosen(session: Session, context: str | None, options: Mapping[str, PhpValu
     journal = str(options.get("give-up") or "")
     without = str(options.get("without") or "").split(",")
     servers = frozenset(name.strip().removeprefix("@") for name in without) - {""}
-    if sum(map(bool, (options.get("list"), journal, servers))) > 1:
+    if sum(map(bool, (says_yes(options.get("list")), journal, servers))) > 1:
         raise UsageError("recover lists, gives up or undoes without servers", hint="Give one of these options")
     if session.master.name in servers:
         raise UsageError(

@@ -13,10 +13,22 @@ from typing import TypeAlias
 PhpValue: TypeAlias = "bool | int | float | str | dict[int | str, PhpValue] | None"
 PhpArray: TypeAlias = dict[int | str, PhpValue]
 
+_NO = frozenset({"", "0", "no", "false", "off", "null"})
+
 
 def truthy(value: PhpValue) -> bool:
     """What PHP makes of a value in a condition: false for '', '0', 0, 0.0, null and empty arrays."""
     return bool(value) and value != "0"
+
+
+def says_yes(value: PhpValue) -> bool:
+    """What the value of a yes-or-no option or property means.
+
+    PHP's truth, but words say what they say: no, false and off are no. So is ``null``, which sets an option back.
+    """
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO
+    return bool(value)
 
 
 def php_list(items: Iterable[PhpValue]) -> PhpArray:
