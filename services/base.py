@@ -129,6 +129,10 @@ class HttpService(Service):
         """
         return ()
 
+    def vhost_roots(self, uri: str, host: Host) -> Sequence[str]:
+        """The docroots that a vhost of this name has on a host, whoever wrote it. Empty when there is none."""
+        return ()
+
     def removed_site_files(self, site: Site) -> Sequence[ConfigFile]:
         return ()
 

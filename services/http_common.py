@@ -116,6 +116,10 @@ def program_of(argv: Sequence[str], name: re.Pattern[str]) -> int | None:
     return index if index < len(argv) and name.fullmatch(PurePosixPath(argv[index]).name) else None
 
 
+#: The docroot in a vhost, ours or Provision's, of Apache or nginx.
+_ROOT = re.compile(r'^\s*(?:DocumentRoot|root)\s+"?(?P<path>/[^";\n]*[^";\s])"?\s*;?\s*$', re.MULTILINE | re.I)
+
+
 class PublicHttp(HttpService):
     """A web server that listens itself (Provision/Service/http/public.php).
 
@@ -224,6 +228,13 @@ class PublicHttp(HttpService):
             if host.stat(path) is not None and f"/subdir.d/{parent}/".encode() not in host.read(path):
                 blind.append(parent)
         return blind
+
+    def vhost_roots(self, uri: str, host: Host) -> Sequence[str]:
+        path = self.vhost_path(uri)
+        if host.stat(path) is None:
+            return ()
+        text = host.read(path).decode("utf-8", "surrogateescape")
+        return tuple(dict.fromkeys(match["path"] for match in _ROOT.finditer(text)))
 
     def vhost_path(self, uri: str) -> str:
         suffix = ".conf" if self.conf_suffix else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from provision_py.commands import absence, farm, packchecks
 from provision_py.commands.databasestep import CreateSiteDatabase, NameTakenError
+from provision_py.commands.elsewhere import check_not_elsewhere
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitecheck import SiteCheck
@@ -51,6 +52,7 @@ def run(session: Session, context: Context, arguments: Sequence[str], options: M
     check_sites_folder(code)
     check_values(session, site)
     check_name_is_free(session, site)
+    check_not_elsewhere(session, site)
     farm.check_database_host(session, site)
     absence.check_reachable(session, site)
     packchecks.check_shared(session, site.web_server, site.platform.root)
