@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from provision_py.contexts.model import Platform, Server
 from provision_py.contexts.references import MASTER_REFERENCE, Key
 from provision_py.contexts.values import Chooser, to_bool, to_text, to_text_of
 from provision_py.errors import ContextError
 from provision_py.php.values import PhpArray, PhpValue
+from provision_py.system.presence import exists
 
 #: Where a code base keeps its docroot when ``index.php`` is not at its top, in the original's order.
 DOCROOT_FOLDERS = ("docroot", "html", "web")
@@ -71,7 +71,7 @@ def find_docroot(root: str, stored: str | None = None) -> str:
     mounted does not move a site (provision_auto_fix_platform_root in platform/provision_drupal.drush.inc).
     """
     for folder in (root, *(f"{root}/{name}" for name in DOCROOT_FOLDERS)):
-        if Path(folder, "index.php").exists():
+        if exists(f"{folder}/index.php"):
             return folder
     if stored is not None and stored in {f"{root}/{name}" for name in DOCROOT_FOLDERS}:
         return stored

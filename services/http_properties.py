@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from provision_py.contexts.properties import Draft, Property
 from provision_py.php.values import PhpArray, PhpValue
@@ -112,7 +111,7 @@ def nginx_properties(*, subdirs: bool) -> Sequence[Property]:
 
 
 def _is_local_program(path: str) -> bool:
-    return Path(path).is_file() and os.access(path, os.X_OK)
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _front_end(draft: Draft, page: str) -> str:

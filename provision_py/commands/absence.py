@@ -6,7 +6,6 @@ so a command that is undone leaves nothing of it. :mod:`provision_py.commands.ca
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from provision_py.services.http_properties import TOLERATE_DOWN
 from provision_py.steps.files import ApplyFiles
 from provision_py.system import fanout
 from provision_py.system.configfile import ConfigFile
+from provision_py.system.presence import exists, names_in
 
 FOLDER = "left-out"
 OPTION = "tolerate-down"
@@ -58,13 +58,12 @@ def check_reachable(session: Session, context: Context) -> None:
 
 def missed(session: Session, server: Server) -> list[str]:
     """Names of the contexts that a server was left out of."""
-    folder = _folder(session, server.name)
-    return sorted(os.listdir(folder)) if folder.is_dir() else []
+    return names_in(_folder(session, server.name))
 
 
 def all_missed(state: Path) -> dict[str, list[str]]:
     """Servers that were left out, and of what, both sorted. ``state`` is the session's folder."""
-    found = {folder.name: sorted(os.listdir(folder)) for folder in sorted((state / FOLDER).glob("*"))}
+    found = {server: names_in(state / FOLDER / server) for server in names_in(state / FOLDER)}
     return {server: names for server, names in found.items() if names}
 
 
@@ -129,6 +128,6 @@ def _strike_off(session: Session, context: Context, members: Iterable[str]) -> N
     """What this command brings to members themselves is missed no longer."""
     for name in members:
         path = _folder(session, name) / context.name
-        if path.exists():
+        if exists(path):
             files = [ConfigFile(str(path), None)]
             session.run(ApplyFiles(session.master.name, files, description="Nothing is missed any more"))

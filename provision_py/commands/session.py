@@ -227,8 +227,7 @@ def new_session(
 ) -> Session:
     """A session on the contexts in ``drush_dir``; ``options`` win over those of its ``drushrc.php``."""
     catalog = Catalog.from_plugins(plugins)
-    home = drush_dir / "drushrc.php"
-    known = read_drushrc(home) if home.exists() else {}
+    known = read_drushrc(drush_dir / "drushrc.php", needed=False)
     return Session(
         store=ContextStore(drush_dir, catalog),
         plugins=plugins,

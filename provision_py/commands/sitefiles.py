@@ -21,6 +21,7 @@ from provision_py.services.http_common import site_names
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.host import Host
+from provision_py.system.presence import is_folder
 
 _SETTINGS_MODE = 0o440
 _LOCAL_SETTINGS = "<?php # local settings.php\n"
@@ -104,7 +105,7 @@ class SiteFiles:
         """The step that gives the platform's sites.php this site's aliases, and no others of it."""
         folder = f"{self.code.docroot}/sites"
         known = read_sites_php(Path(f"{folder}/sites.php"))
-        entries = wanted_names(self.site, known, lambda name: Path(f"{folder}/{name}").is_dir())
+        entries = wanted_names(self.site, known, lambda name: is_folder(f"{folder}/{name}"))
         lock = self.session.state / "locks" / f"sites-php-{self.site.platform.name}"
         return SetSiteNames(self.session.master.name, f"{folder}/sites.php", entries, lock)
 

@@ -12,6 +12,7 @@ from provision_py.errors import ContextError, ProvisionError
 from provision_py.php.values import as_strings
 from provision_py.services.http_common import site_names
 from provision_py.services.subdirectories import Subdirectory, subdirectories
+from provision_py.system.presence import exists
 
 _OTHER_NAME = "Choose another name, or remove it from that site first"
 
@@ -22,7 +23,7 @@ def check_name_is_free(session: Session, site: Site) -> None:
     Two sites of one name on one web server would make one of them unreachable, and which one is chance. Raises
     ContextError.
     """
-    if Path(f"{site.site_path}/settings.php").exists():
+    if exists(f"{site.site_path}/settings.php"):
         raise ContextError(
             f"{site.uri} is installed already",
             where=f"{site.site_path}/settings.php",
@@ -127,7 +128,7 @@ def _taken(site: Site, what: str, hint: str) -> ContextError:
 def _exists(session: Session, name: str) -> bool:
     """Whether that site is really there; a failed install leaves only its alias file."""
     record = session.store.record(name)
-    return Path(f"{record.get('site_path') or ''}/settings.php").exists()
+    return exists(f"{record.get('site_path') or ''}/settings.php")
 
 
 def _other_sites(session: Session, names: set[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

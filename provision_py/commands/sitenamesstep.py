@@ -13,6 +13,7 @@ from provision_py.steps.files import write_files
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.locks import FileLock
+from provision_py.system.presence import exists
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class SetSiteNames:
 
 @undoes("site-names")
 def undo_site_names(world: World, record: Mapping[str, Any]) -> None:
-    if Path(record["path"]).exists():
+    if exists(record["path"]):
         _set(world, record["server"], record["path"], Path(record["lock"]), record["former"])
 
 
 def _set(world: World, server: str, path: str, lock: Path, entries: Mapping[str, str | None]) -> bool:
     file = Path(path)
     with FileLock(lock):
-        text = read_text(file) if file.exists() else ""
+        text = read_text(file) if exists(file) else ""
         known = read_sites_php(file)
         if text and all(known.get(name) == folder for name, folder in entries.items()):
             return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from provision_py.contexts.model import Site
 from provision_py.drupal.model import Credentials
@@ -26,9 +25,8 @@ class SiteState:
 
     @classmethod
     def read(cls, site: Site) -> SiteState:
-        """Raises PhpDataError when the file is broken."""
-        path = Path(drushrc_path(site))
-        return cls(read_drushrc(path, local=False) if path.exists() else {})
+        """Raises PhpDataError when the file is broken or cannot be read."""
+        return cls(read_drushrc(drushrc_path(site), local=False, needed=False))
 
     def credentials(self, site: Site) -> Credentials:
         """Raises ContextError when the site has no complete database credentials on record."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from provision_py.commands import absence, catchup, farm, memberfacts, packchecks
 from provision_py.commands.lb_config import platforms_of
@@ -18,6 +17,7 @@ from provision_py.services.http_group import HttpGroup
 from provision_py.services.http_pack import HttpPack
 from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.system.configfile import ConfigFile, Directory
+from provision_py.system.presence import text_of
 
 _GLOBAL_INC = "<?php # global settings.php\n"
 
@@ -67,9 +67,10 @@ def _prepare_remote(session: Session, member: Server) -> None:
         EnsureDirectories(member.name, directories, description="Make the folders of the server"),
         EnsureDirectories(hub, session.http(member).server_directories(), description="Make the folders of copies"),
     )
-    path = Path(f"{master.include_path}/global.inc")
-    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else _GLOBAL_INC
-    session.run(ApplyFiles(member.name, [ConfigFile(str(path), text)], description="Bring the global settings"))
+    path = f"{master.include_path}/global.inc"
+    known = text_of(path)
+    text = _GLOBAL_INC if known is None else known
+    session.run(ApplyFiles(member.name, [ConfigFile(path, text)], description="Bring the global settings"))
 
 
 def verify_database_service(session: Session, server: Server) -> None:

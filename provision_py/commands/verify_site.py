@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from provision_py.commands import absence, farm, packchecks
 from provision_py.commands.ahead import asked_ahead
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
@@ -19,6 +17,7 @@ from provision_py.drupal.package_options import site_option
 from provision_py.errors import ContextError
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.steps.files import ApplyFiles
+from provision_py.system.presence import is_folder
 
 
 def verify_site(session: Session, site: Site) -> Outcome:
@@ -63,7 +62,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
 
 
 def _check_installed(site: Site) -> None:
-    if not Path(site.site_path).is_dir():
+    if not is_folder(site.site_path):
         raise ContextError(
             f"{site.uri} has no folder on its platform",
             where=site.site_path,

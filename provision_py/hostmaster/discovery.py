@@ -117,13 +117,13 @@ def settings_from_hostmaster_alias(drush_dir: Path) -> DatabaseSettings:
 
 
 def _alias(file: Path) -> PhpArray:
-    if not file.exists():
-        raise _error(
-            "The alias of the front end does not exist",
-            str(file),
-            "Run as the user of the hosting system, or give the database settings explicitly",
-        )
     try:
+        if not file.exists():
+            raise _error(
+                "The alias of the front end does not exist",
+                str(file),
+                "Run as the user of the hosting system, or give the database settings explicitly",
+            )
         aliases = read_aliases(file)
     except PhpDataError as error:
         raise _error(f"The alias of the front end cannot be read: {error.what}", error.where or str(file)) from error

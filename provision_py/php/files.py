@@ -13,7 +13,7 @@ from provision_py.errors import PhpDataError
 from provision_py.php.evaluate import evaluate, find_php
 from provision_py.php.expressions import SUPERGLOBALS, copied
 from provision_py.php.lexer import NotPlainError, PhpSyntaxError
-from provision_py.php.parser import check_brackets, parse, read_text
+from provision_py.php.parser import MissingFileError, check_brackets, parse, read_text
 from provision_py.php.render import (
     render_alias,
     render_home_drushrc,
@@ -84,10 +84,16 @@ def _no_php(text: str, file: str, reason: NotPlainError) -> PhpDataError:
     )
 
 
-def read_drushrc(path: str | Path, *, local: bool = True) -> PhpArray:
+def read_drushrc(path: str | Path, *, local: bool = True, needed: bool = True) -> PhpArray:
     """``$options`` of a drushrc file; {} when it sets none. ``local.drushrc.php`` counts unless ``local`` is
-    False: leave it out where the options are written back, or they would end in the generated file."""
-    found = read_variables(path, ["options"], given={"options": {}}, includes=local)
+    False: leave it out where the options are written back, or they would end in the generated file. A file that
+    is not ``needed`` may be missing."""
+    try:
+        found = read_variables(path, ["options"], given={"options": {}}, includes=local)
+    except MissingFileError:
+        if needed:
+            raise
+        return {}
     return _array(found.get("options"), "$options", path)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from provision_py.errors import PhpDataError
@@ -26,15 +27,24 @@ _INCLUDES = frozenset({"include", "include_once", "require", "require_once"})
 _MAX_INCLUDES = 50
 
 
+class MissingFileError(PhpDataError):
+    """There is no such file, as against one that cannot be read."""
+
+
 def read_text(path: str | Path) -> str:
     """A PHP file as text, bytes that are not UTF-8 escaped. Raises PhpDataError when it cannot be read."""
     try:
+        kind = os.stat(path).st_mode
+        # A pipe would make us wait for somebody who writes into it.
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise PhpDataError("This is no file", where=str(path), hint="Put a PHP file there, or remove it.")
         return Path(path).read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise PhpDataError(
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        raise (MissingFileError if missing else PhpDataError)(
             f"A PHP file cannot be read: {error.strerror}",
             where=str(path),
-            hint="Check that the file is there and that this user may read it.",
+            hint="Check that the file is there and that this user may read it, and enter the folders above it.",
         ) from error
 
 

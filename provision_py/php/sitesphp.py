@@ -16,7 +16,7 @@ from provision_py.php.files import read_variables
 from provision_py.php.keys import string_key
 from provision_py.php.lexer import Lexer, NotPlainError, Token
 from provision_py.php.literals import export, quote
-from provision_py.php.parser import check_brackets, parse
+from provision_py.php.parser import MissingFileError, check_brackets, parse
 from provision_py.php.values import PhpArray, PhpValue
 
 _NEW_FILE = """<?php\x20
@@ -37,9 +37,10 @@ _LEAVING = frozenset({"return", "exit", "die", "__halt_compiler", "namespace"})
 def read_sites_php(path: str | Path) -> dict[str, str]:
     """``$sites`` as PHP sees it, by host name; {} when there is no file or it sets none. Entries without a
     directory are left out, as the original does. Raises PhpDataError with file and line."""
-    if not Path(path).exists():
+    try:
+        sites = read_variables(path, ["sites"], given={"sites": {}}).get("sites")
+    except MissingFileError:
         return {}
-    sites = read_variables(path, ["sites"], given={"sites": {}}).get("sites")
     if not isinstance(sites, dict):
         raise PhpDataError("$sites is no array", where=str(path), hint="Mend the file.")
     return {str(name): str(site) for name, site in sites.items() if site and not isinstance(site, dict)}

@@ -22,6 +22,7 @@ from typing import Any
 from provision_py.errors import HostError
 from provision_py.steps.step import Record
 from provision_py.system.locks import FileLock
+from provision_py.system.presence import names_in, text_of
 
 _FILE = "journal.jsonl"
 
@@ -162,11 +163,7 @@ def read_journal(path: Path) -> JournalState:
     begun: list[Begun] = []
     committed = False
     failure: UndoFailure | None = None
-    try:
-        text = (path / _FILE).read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        text = ""
-    for line in text.splitlines():
+    for line in (text_of(path / _FILE) or "").splitlines():
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
@@ -205,8 +202,7 @@ def open_journals(root: Path) -> list[JournalState]:
 
 def _folders(root: Path) -> list[Path]:
     """Journals in the order in which they were begun."""
-    found = root.iterdir() if root.is_dir() else ()
-    return sorted(path for path in found if not path.name.startswith("."))
+    return [root / name for name in names_in(root) if not name.startswith(".")]
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""Folders and files that the aegir user may not read: the error names them, and is never told as a defect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from trials import Trial, bound_by_modes
+
+
+@contextmanager
+def closed(path: Path) -> Iterator[None]:
+    former = path.stat().st_mode
+    path.chmod(0)
+    try:
+        yield
+    finally:
+        path.chmod(former)
+
+
+def refused(trial: Trial, *words: str, path: Path) -> None:
+    """A command fails because of a path that is closed, and names it in an error that it knows."""
+    status, said = trial.program(*words, wrapper=bound_by_modes())
+    assert status == 1, said
+    assert str(path) in said, said
+    for code in ("PROVISION_DEFECT", "PROVISION_INTERNAL", "Traceback"):
+        assert code not in said, said
+
+
+def again(trial: Trial, site: int, task: int, path: Path) -> None:
+    """The task has not been claimed, or has failed and says why; then it works."""
+    if trial.status(task) != 0:
+        assert str(path) in trial.log(task)
+        assert "PROVISION_INTERNAL" not in trial.hosting.errors(task)
+        task = trial.hosting.front.queue_task(site, "verify")
+    assert trial.queue(task) == 0, trial.log(task)
+
+
+def test_a_sites_folder(trial: Trial) -> None:
+    site, folder = trial.installed()
+    task = trial.hosting.front.queue_task(site, "verify")
+    with closed(folder):
+        trial.fails(task, "PROVISION_PHP_DATA", str(folder), run=trial.unprivileged)
+        refused(trial, f"@{folder.name}", "provision-verify", path=folder)
+        refused(trial, f"@{folder.name}", "provision-install", path=folder)
+    trial.succeeds(site, "verify", folder.name)
+
+
+def test_the_folder_of_all_sites(trial: Trial) -> None:
+    site, folder = trial.installed()
+    task = trial.hosting.front.queue_task(site, "verify")
+    with closed(trial.sites):
+        refused(trial, f"@{folder.name}", "provision-verify", path=trial.sites)
+        assert trial.unprivileged(task) == 1
+    assert "PROVISION_INTERNAL" not in trial.hosting.errors(task)
+    trial.succeeds(site, "verify", folder.name)
+
+
+def test_the_platforms_folder(trial: Trial) -> None:
+    site, folder = trial.installed()
+    task = trial.hosting.front.queue_task(site, "verify")
+    with closed(trial.docroot):
+        refused(trial, f"@{folder.name}", "provision-verify", path=trial.docroot)
+        refused(trial, "provision-save", f"@{folder.name}", path=trial.docroot)
+        assert trial.unprivileged(task) == 1
+    assert "PROVISION_INTERNAL" not in trial.hosting.errors(task)
+    trial.succeeds(site, "verify", folder.name)
+
+
+@pytest.mark.parametrize("name", ["", "journal", "locks"])
+def test_our_own_folders(trial: Trial, name: str) -> None:
+    site, folder = trial.installed()
+    task = trial.hosting.front.queue_task(site, "verify")
+    path = trial.state / name
+    with closed(path):
+        refused(trial, f"@{folder.name}", "provision-verify", path=path)
+        if name != "locks":
+            refused(trial, "recover", "--list", path=path)
+        refused(trial, "hosting-task", str(task), path=path)
+    again(trial, site, task, path)
+
+
+@pytest.mark.parametrize("name", ["", "journal"])
+def test_our_own_folders_and_the_queue(trial: Trial, name: str) -> None:
+    site, _ = trial.installed()
+    task = trial.hosting.front.queue_task(site, "verify")
+    with closed(trial.state / name):
+        refused(trial, "hosting-tasks", path=trial.state / name)
+    again(trial, site, task, trial.state / name)
+
+
+def test_a_journal_of_somebody_else(trial: Trial) -> None:
+    journal = trial.state / "journal/1-of-root"
+    journal.mkdir(parents=True)
+    (journal / "journal.jsonl").write_text("")
+    with closed(journal):
+        refused(trial, f"@{trial.installed_beside()}", "provision-verify", path=journal)
+    (journal / "journal.jsonl").unlink()
+    journal.rmdir()
+
+
+def test_sites_php(trial: Trial) -> None:
+    site, folder = trial.installed()
+    path = trial.sites / "sites.php"
+    there = path.exists()
+    if not there:
+        path.write_text("<?php\n")
+    task = trial.hosting.front.queue_task(site, "verify")
+    with closed(path):
+        trial.fails(task, "PROVISION_PHP_DATA", str(path), run=trial.unprivileged)
+    if not there:
+        path.unlink()
+    trial.succeeds(site, "verify", folder.name)
+
+
+@pytest.mark.parametrize("words", [["hosting-tasks"], ["hosting-dispatch"], ["@server_master", "provision-verify"]])
+def test_the_folder_of_alias_files(trial: Trial, words: list[str]) -> None:
+    folder = trial.hosting.installation.drush_dir
+    with closed(folder):
+        refused(trial, *words, path=folder)
