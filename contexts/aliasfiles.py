@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,26 +52,49 @@ class AliasFolder:
         return f"{self._start}{name}{SUFFIX}"
 
     def names(self) -> tuple[str, ...]:
+        """Names with a file of their own, sorted; none without a folder. Raises ContextError when it is closed."""
         try:
-            return tuple(sorted(file.name.removesuffix(SUFFIX) for file in self.folder.glob(f"[!.]*{SUFFIX}")))
+            found = os.listdir(self.folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
         except OSError as error:
             raise ContextError(
                 f"The alias files cannot be listed: {error.strerror}",
                 where=str(self.folder),
                 hint="Run as the user that owns them",
+                code="PROVISION_UNREADABLE_CONTEXT",
             ) from error
+        return tuple(
+            sorted(file.removesuffix(SUFFIX) for file in found if file.endswith(SUFFIX) and not file.startswith("."))
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether there is something in the file's place, be it a link that leads nowhere. Raises ContextError."""
+        path = self.path(name)
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return True
 
     def read(self, name: str) -> PhpArray:
         """The record of a context, a copy of one's own. Raises ContextError when it is missing or unreadable."""
         path = self.path(name)
         try:
             found = os.stat(path)
-        except FileNotFoundError:
-            raise ContextError(
-                f"There is no context @{name}", where=path, hint="provision-py site:alias lists all contexts"
-            ) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise _missing(name, path) from None
         except OSError as error:
             raise _unreadable(path, error) from error
+        if not stat.S_ISREG(found.st_mode):
+            raise ContextError(
+                f"What should be the alias file of @{name} is no file",
+                where=path,
+                hint="Move it away",
+                code="PROVISION_UNREADABLE_CONTEXT",
+            )
         state = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         known = self._computed.get(path) or _READ.get(path)
         if known is None or known[0] != state:
@@ -84,8 +108,11 @@ class AliasFolder:
         Reading a file is much quicker than understanding it, and an installation has hundreds. A file that is not of
         the form that we and drush write may say anything.
         """
+        path = self.path(name)
         try:
-            content = Path(self.path(name)).read_bytes()
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return True
+            content = Path(path).read_bytes()
         except OSError:
             return True
         if any(word.encode() in content for word in words):
@@ -160,7 +187,7 @@ def check_extra_names(
             extra = new_context_name(text)
         except ContextError as error:
             raise ContextError(error.what, where=at.where(), hint=error.hint, code=error.code) from error
-        if extra == name or not os.path.exists(files.path(extra)):
+        if extra == name or not files.has(extra):
             continue
         found = files.read(extra)
         if not _same_site(found, old) and not _same_site(found, new):
@@ -177,7 +204,7 @@ def remove_former_extra_names(files: AliasFolder, name: str, old: PhpArray, new:
     at = Key(name, "drush_aliases", files.path(name))
     kept = {name, *to_texts(new.get("drush_aliases"), at)}
     for former in to_texts(old.get("drush_aliases"), at):
-        if former not in kept and os.path.isfile(files.path(former)) and _same_site(files.read(former), old):
+        if former not in kept and files.has(former) and _same_site(files.read(former), old):
             files.remove(former)
 
 
@@ -189,6 +216,17 @@ def _is_self_contained(content: bytes) -> bool:
 def _same_site(one: Mapping[int | str, PhpValue], other: Mapping[int | str, PhpValue]) -> bool:
     """Whether two records are of one site: an extra alias has the same host name and platform."""
     return all(to_text_of(one.get(key)) == to_text_of(other.get(key)) for key in ("context_type", "uri", "platform"))
+
+
+def _missing(name: str, path: str) -> ContextError:
+    if os.path.islink(path):
+        return ContextError(
+            f"The alias file of @{name} is a link that leads nowhere",
+            where=f"{path}, a link to {os.readlink(path)}",
+            hint="Put back what it links to, or remove the link",
+            code="PROVISION_UNREADABLE_CONTEXT",
+        )
+    return ContextError(f"There is no context @{name}", where=path, hint="provision-py site:alias lists all contexts")
 
 
 def _unreadable(path: str, error: OSError) -> ContextError:

@@ -115,7 +115,8 @@ class ContextStore:
         return tuple(found)
 
     def exists(self, name: str) -> bool:
-        return os.path.isfile(self._files.path(context_name(name)))
+        """Whether there is an alias file, readable or not. Raises ContextError when that cannot be seen."""
+        return self._files.has(context_name(name))
 
     def record(self, name: str) -> PhpArray:
         """What is on disk, unchanged. Raises ContextError when there is no such context."""

@@ -62,10 +62,11 @@ def _check_nothing_owed(session: Session, name: str) -> None:
     Raises ContextError (PROVISION_UNDO_OWED).
     """
     store = session.store
-    if not (store.exists("server_master") and store.exists(name) and store.type_of(name) == "server"):
+    if not (store.exists("server_master") and store.exists(name)):
         return
     for state in open_journals(session.state / "journal"):
-        if any(names(step.record, name) for step in state.begun):
+        # The type is asked last: a file that cannot be read can still be removed when nothing is owed.
+        if any(names(step.record, name) for step in state.begun) and store.type_of(name) == "server":
             raise ContextError(
                 f"{state.command} of @{state.context} is running or was interrupted, and what it has done on @{name}"
                 " may have to be undone there",

@@ -10,8 +10,9 @@ from provision_py.commands.results import Shown
 from provision_py.contexts.model import Context
 from provision_py.contexts.names import context_name
 from provision_py.contexts.store import ContextStore
-from provision_py.errors import ProvisionError
+from provision_py.errors import ContextError, ProvisionError
 from provision_py.php.values import PhpArray, PhpValue, says_yes
+from provision_py.system.presence import is_folder
 
 if TYPE_CHECKING:
     from provision_py.commands.session import Session
@@ -31,12 +32,29 @@ def run(
     data = records(session.store, arguments, with_secrets=says_yes(options.get("with-secrets")), problems=problems)
     for problem in problems:
         session.log.error(problem)
+    if not data and not problems:
+        tell_empty(session)
     return Shown(
         data,
         as_php=lambda: as_php(data),
         as_table=None if arguments else lambda: overview(data),
         status=1 if problems else 0,
     )
+
+
+def tell_empty(session: Session) -> None:
+    """Say that there are no contexts: it is seldom what somebody expects who asks for them.
+
+    Raises ContextError when there is not even a folder for them.
+    """
+    folder = session.store.drush_dir
+    if not is_folder(folder):
+        raise ContextError(
+            "There is no folder of alias files",
+            where=str(folder),
+            hint="Give the right one with --drush-dir; provision-save of @server_master makes it",
+        )
+    session.log.warning(f"There are no contexts in {folder}")
 
 
 def records(

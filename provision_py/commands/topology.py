@@ -9,6 +9,7 @@ from provision_py.commands import absence
 from provision_py.commands.checkresults import CheckResult, read_results
 from provision_py.commands.results import Shown
 from provision_py.commands.session import Session
+from provision_py.commands.show import tell_empty
 from provision_py.commands.topologydata import Problem, Topology, only, topology
 from provision_py.commands.topologymermaid import as_mermaid
 from provision_py.commands.topologysvg import as_svg
@@ -42,13 +43,23 @@ def read_topology(session: Session) -> Topology:
             records[name] = session.store.record(name)
         except ProvisionError as error:
             broken.append(Problem(name, str(error)))
+    if not records and not broken:
+        tell_empty(session)
     try:
         folder = session.state
     except ProvisionError:
         # Without a master that can be read nobody knows where results are.
         return topology(records, broken=broken, databases=_databases(records))
-    checks, missed = _checks(session, folder), absence.all_missed(folder)
+    checks, missed = _checks(session, folder), _missed(session, folder)
     return topology(records, broken=broken, checks=checks, databases=_databases(records), missed=missed)
+
+
+def _missed(session: Session, folder: Path) -> dict[str, list[str]]:
+    try:
+        return absence.all_missed(folder)
+    except ProvisionError as error:
+        session.log.warning(f"What members have missed cannot be read: {error}")
+        return {}
 
 
 def _checks(session: Session, folder: Path) -> dict[str, CheckResult]:
