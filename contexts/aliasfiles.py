@@ -190,7 +190,7 @@ def check_extra_names(
         if extra == name or not files.has(extra):
             continue
         found = files.read(extra)
-        if not _same_site(found, old) and not _same_site(found, new):
+        if not same_site(found, old) and not same_site(found, new):
             raise ContextError(
                 f"@{extra} is another context already",
                 where=at.where(),
@@ -204,7 +204,7 @@ def remove_former_extra_names(files: AliasFolder, name: str, old: PhpArray, new:
     at = Key(name, "drush_aliases", files.path(name))
     kept = {name, *to_texts(new.get("drush_aliases"), at)}
     for former in to_texts(old.get("drush_aliases"), at):
-        if former not in kept and files.has(former) and _same_site(files.read(former), old):
+        if former not in kept and files.has(former) and same_site(files.read(former), old):
             files.remove(former)
 
 
@@ -213,7 +213,7 @@ def _is_self_contained(content: bytes) -> bool:
     return b"\\" not in content and _PLAIN.fullmatch(_STRING.sub(b"", content)) is not None
 
 
-def _same_site(one: Mapping[int | str, PhpValue], other: Mapping[int | str, PhpValue]) -> bool:
+def same_site(one: Mapping[int | str, PhpValue], other: Mapping[int | str, PhpValue]) -> bool:
     """Whether two records are of one site: an extra alias has the same host name and platform."""
     return all(to_text_of(one.get(key)) == to_text_of(other.get(key)) for key in ("context_type", "uri", "platform"))
 

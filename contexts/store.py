@@ -109,8 +109,8 @@ class ContextStore:
         found = []
         for name in self.names_of("site", mentioning=[wanted]):
             record = self.record(name)
-            extra = to_texts(record.get("drush_aliases"), self._key(name, "drush_aliases"))
-            if to_text_of(record.get("platform")).removeprefix("@") == wanted and name not in extra:
+            on_it = to_text_of(record.get("platform")).removeprefix("@") == wanted
+            if on_it and name not in self._extra_names(name, record):
                 found.append(name)
         return tuple(found)
 
@@ -157,13 +157,15 @@ class ContextStore:
     def save(self, name: str, options: Mapping[str, PhpValue]) -> Context:
         """Store a context: what its file holds, overlaid by ``options``, defaults filled in, derived values anew.
 
-        ``context_type`` is needed for a context that is not there yet. Nothing is written when anything is wrong.
+        ``context_type`` is needed for a context that is not there yet. An extra drush alias stands for its site,
+        which is stored and given back. Nothing is written when anything is wrong.
         Raises ContextError or ServiceError.
         """
         name = context_name(name)
         with self._files.locked():
             known = self.exists(name)
             name = name if known else new_context_name(name)
+            name = self._owner(name) if known else name
             old = self._files.read(name) if known else {}
             kind = self._type_to_save(name, options, known)
             return self._write(name, kind, old, options)
@@ -320,6 +322,21 @@ class ContextStore:
         return values, extra, site_from(name, values, extra, platform, db_server, at)
 
     # Small parts.
+
+    def _owner(self, name: str) -> str:
+        """The context whose extra drush alias this is; the name itself when it is none, or there is no such site."""
+        record = self._files.read(name)
+        uri = to_text_of(record.get("uri"))
+        if name not in self._extra_names(name, record) or not uri:
+            return name
+        for other in self.names_of("site", mentioning=[uri]):
+            extra = self._extra_names(other, self.record(other))
+            if name in extra and other not in extra and aliasfiles.same_site(self.record(other), record):
+                return other
+        return name
+
+    def _extra_names(self, name: str, record: PhpArray) -> tuple[str, ...]:
+        return to_texts(record.get("drush_aliases"), self._key(name, "drush_aliases"))
 
     def _record_of(self, name: str, kind: str, at: Key | None) -> PhpArray:
         """The record of a context that must be of this type."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision_py.contexts.model import Context, Server
+from provision_py.contexts.names import context_name
 from provision_py.contexts.store import ContextStore
 from provision_py.contexts.values import RESET
 from provision_py.errors import ContextError, HostError, UsageError
@@ -44,7 +45,8 @@ def run(session: Session, context: Context | None, arguments: Sequence[str], opt
     _tell_unchanged(session, saved.name, options)
     if isinstance(saved, Server):
         _ask_server(session, saved)
-    session.log.success(f"Stored the context @{saved.name}")
+    also = "" if saved.name == context_name(name) else f", which @{context_name(name)} is an extra alias of"
+    session.log.success(f"Stored the context @{saved.name}{also}")
     return 0
 
 

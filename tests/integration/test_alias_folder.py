@@ -137,3 +137,11 @@ def test_a_link_that_leads_nowhere_can_be_deleted(home: Path) -> None:
     alias(home, "link").symlink_to("/srv/aliases/link.php")
     run(home, "provision-save", "@link", "--delete")
     assert not alias(home, "link").is_symlink()
+
+
+def test_a_save_under_an_extra_name_says_what_it_has_stored(home: Path) -> None:
+    words = ["--context_type=site", "--platform=@platform_x", "--uri=a.test", "--drush_aliases=short"]
+    run(home, "provision-save", "@a.test", *words)
+    done = run(home, "provision-save", "@short", "--language=fr")
+    assert "Stored the context @a.test, which @short is an extra alias of" in done.stderr
+    assert "'language' => 'fr'" in alias(home, "a.test").read_text()
