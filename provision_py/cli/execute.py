@@ -37,8 +37,10 @@ def execute(words: Sequence[str]) -> int:
     wants_json = "--format=json" in words
     try:
         line = parse(words)
-        if line.command in (None, "help") or line.switches & {"help", "version"}:
+        if line.command == "help" or line.switches & {"help", "version"} or not words:
             return _inform(line)
+        if line.command is None:
+            raise UsageError("No command was given", where=" ".join(words), hint=f"Usage: {render.USAGE}")
         return _run(line)
     except ProvisionError as error:
         _print_error(error, wants_json)
