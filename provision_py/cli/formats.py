@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 from provision_py.php.values import PhpArray, PhpValue
@@ -13,7 +14,7 @@ def render(data: PhpValue, format_name: str) -> str:
     if format_name == "json":
         import json
 
-        return json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(_finite(plain(data)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if format_name == "yaml":
         import yaml
 
@@ -32,6 +33,17 @@ def plain(value: PhpValue) -> object:
     if list(value) == list(range(len(value))):
         return [plain(item) for item in value.values()]
     return {str(key): plain(item) for key, item in value.items()}
+
+
+def _finite(value: object) -> object:
+    """Plain data with texts for numbers that JSON does not have: INF, -INF and NAN as PHP writes them."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value).upper()
+    return value
 
 
 def table(data: PhpValue, indent: str = "") -> str:
