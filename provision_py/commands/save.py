@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision_py.commands.registry import COMMANDS
 from provision_py.contexts.model import Context, Server
 from provision_py.contexts.names import context_name
+from provision_py.contexts.server import CORE_PROPERTIES as SERVER_PROPERTIES
+from provision_py.contexts.server import declared_properties
+from provision_py.contexts.site import CORE_PROPERTIES as SITE_PROPERTIES
 from provision_py.contexts.store import ContextStore
 from provision_py.contexts.values import RESET
 from provision_py.errors import ContextError, HostError, UsageError
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Options of the command itself; all others are properties of the context.
 OWN_OPTIONS = frozenset({"delete", "from-json"})
+
+#: How alike two names are of which one is the other misspelt; ``alias`` and ``aliases`` are just so.
+_ALIKE = 0.83
 
 
 def run(session: Session, context: Context | None, arguments: Sequence[str], options: Mapping[str, PhpValue]) -> int:
@@ -47,6 +54,8 @@ def run(session: Session, context: Context | None, arguments: Sequence[str], opt
         _ask_server(session, saved)
     also = "" if saved.name == context_name(name) else f", which @{context_name(name)} is an extra alias of"
     session.log.success(f"Stored the context @{saved.name}{also}")
+    if sys.stderr.isatty():
+        _tell_misspelt(session, saved, options)
     return 0
 
 
@@ -56,6 +65,36 @@ def _tell_unchanged(session: Session, name: str, options: Mapping[str, PhpValue]
     for key, value in options.items():
         if isinstance(value, str) and not truthy(value) and truthy(record.get(key)):
             session.log.warning(f"{key} stays as it was: --{key}={value} says nothing, --{key}={RESET} resets it")
+
+
+def _tell_misspelt(session: Session, saved: Context, options: Mapping[str, PhpValue]) -> None:
+    """Warn of options that were passed over and look like a property.
+
+    For people only: others hand on what they know, as drush does, and options without a meaning here are no mistake.
+    """
+    for name, near in misspelt(options, known_properties(session.store, saved)).items():
+        session.log.warning(f"--{name} is not known and was passed over. Did you mean --{near}?")
+
+
+def known_properties(store: ContextStore, saved: Context) -> frozenset[str]:
+    """Names that an option of ``provision-save`` may have, whatever the type of the context."""
+    listed = next(command.options for command in COMMANDS if command.name == "provision-save")
+    catalog = store.catalog
+    return frozenset(
+        {option.name for option in listed}
+        | {*SERVER_PROPERTIES, *SITE_PROPERTIES, *saved.extra}
+        | declared_properties(catalog)
+        | catalog.declared_site_properties()
+    )
+
+
+def misspelt(options: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Names that are not known but nearly one that is: that one for each."""
+    import difflib
+
+    strange = [name for name in options if name not in known]
+    found = {name: difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE) for name in strange}
+    return {name: near[0] for name, near in found.items() if near}
 
 
 def _check_nothing_owed(session: Session, name: str) -> None:
