@@ -17,7 +17,7 @@ USAGE = "provision-py [@context] COMMAND [arguments] [--option=value] [--no-opti
 GLOBAL_OPTIONS = (
     ("--format=FORMAT", "Print the result as table, json, yaml or php"),
     ("--drush-dir=PATH", "The folder of the alias files; $PROVISION_PY_DRUSH_DIR or ~/.drush when not given"),
-    ("-y, --yes", "Ask nothing (nothing is asked in any case)"),
+    ("-y, --yes", "Ask nothing; only recover asks, before it gives something up"),
     ("-v, --verbose", "Print more of what is done"),
     ("-d, --debug", "Print everything, and where a defect is"),
     ("-q, --quiet", "Print warnings and errors only"),
