@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provision_py.commands import absence, catchup, farm, memberfacts, packchecks
+from provision_py.commands import absence, catchup, farm, memberfacts, ownfiles, packchecks
 from provision_py.commands.lb_config import platforms_of
 from provision_py.commands.preparedness import check_prepared
 from provision_py.commands.session import Session
@@ -17,7 +17,6 @@ from provision_py.services.http_group import HttpGroup
 from provision_py.services.http_pack import HttpPack
 from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.system.configfile import ConfigFile, Directory
-from provision_py.system.presence import text_of
 
 _GLOBAL_INC = "<?php # global settings.php\n"
 
@@ -56,21 +55,13 @@ def _global_inc(server: Server) -> ConfigFile:
     return ConfigFile(f"{server.include_path}/global.inc", _GLOBAL_INC, only_if_missing=True)
 
 
-def _prepare_remote(session: Session, member: Server) -> None:
-    """Folders and global settings on another machine, and the folders of its configuration here."""
-    hub = farm.hub_copy(session, session.host_of(member))
-    if hub is None:
-        return
-    master = session.master
-    directories = [*server_directories(member), Directory(master.include_path, 0o711)]
+def _prepare_remote(session: Session, member: Server, hub: str) -> None:
+    """Folders on another machine, and those of its configuration here."""
+    directories = [*server_directories(member), Directory(session.master.include_path, 0o711)]
     session.run(
         EnsureDirectories(member.name, directories, description="Make the folders of the server"),
         EnsureDirectories(hub, session.http(member).server_directories(), description="Make the folders of copies"),
     )
-    path = f"{master.include_path}/global.inc"
-    known = text_of(path)
-    text = _GLOBAL_INC if known is None else known
-    session.run(ApplyFiles(member.name, [ConfigFile(path, text)], description="Bring the global settings"))
 
 
 def verify_database_service(session: Session, server: Server) -> None:
@@ -108,8 +99,12 @@ def verify_web_service(session: Session, server: Server) -> None:
     if server.service_types["http"] == HttpPack.type:
         roots = [str(session.store.record(name).get("root") or "") for name in platforms_of(session, server)]
         packchecks.check_pack_server(session, server, [root for root in roots if root])
+    own = {}
     for member in session.http(server).config_servers():
-        _prepare_remote(session, member)
+        hub = farm.hub_copy(session, session.host_of(member))
+        if hub is not None:
+            _prepare_remote(session, member, hub)
+            own[member.name] = ownfiles.bring(session, member)
         service = session.http(session.learn(member, "http"))
         session.run(
             EnsureDirectories(
@@ -123,7 +118,7 @@ def verify_web_service(session: Session, server: Server) -> None:
     def files(service: HttpService) -> Sequence[ConfigFile]:
         return service.server_files(extra_config="\n".join(session.plugins.server_extra(service.server)))
 
-    roll_out(session, session.store.server(server.name), files)
+    roll_out(session, session.store.server(server.name), files, own=own)
     catchup.catch_up(session, server)
     members = session.http(server).config_servers()
     memberfacts.doubts(session, members, lambda member: memberfacts.ask_server(session, member))

@@ -19,6 +19,9 @@ from provision_py.system import fanout
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.host import Host
 
+#: What is to be written on a server besides its configuration, and what is to be written here then.
+OwnFiles = tuple[Sequence[ConfigFile], ConfigFile]
+
 
 def roll_out(
     session: Session,
@@ -26,25 +29,30 @@ def roll_out(
     render: Callable[[HttpService], Sequence[ConfigFile]],
     *,
     site: Site | None = None,
+    own: Mapping[str, OwnFiles] | None = None,
     former: Callable[[HttpService, Host], Sequence[ConfigFile]] = lambda service, host: (),
     description: str = "Write the web server's configuration",
 ) -> frozenset[str]:
     """Render for every member of ``web_server`` and change them all; names of those whose files have changed.
 
-    ``site`` None: it is the server's own configuration that changes, and certificates are the server's. ``former`` is
-    asked on each machine for what was there before and is to go.
+    ``site`` None: it is the server's own configuration that changes, and certificates are the server's. ``own`` goes
+    to servers on other machines besides, by their names. ``former`` is asked on each machine for what was there
+    before and is to go.
     """
     members: list[tuple[HttpService, Member]] = []
+    own = own or {}
     for server in session.http(web_server).config_servers():
         service = session.http(server)
         certificates = service.site_certificates(site) if site else service.server_certificates()
         for certificate in certificates:
             session.run(PlaceCertificate(session.master.name, server.name, certificate, site.uri if site else None))
         files = render(service)
-        members.append((service, Member(server.name, files, service.test_command(), service.reload_command())))
+        theirs, record = own.get(server.name, ((), None))
+        loading = Member(server.name, [*theirs, *files], service.test_command(), service.reload_command())
+        members.append((service, loading))
         hub = farm.hub_copy(session, session.host_of(server))
         if hub is not None:
-            members.append((service, Member(hub, files, None, None)))
+            members.append((service, Member(hub, [*files, *([record] if record else [])], None, None)))
     step = Rollout(_with_former(session, members, former), description)
     session.run(step)
     return frozenset(step.changed)

@@ -1,0 +1,197 @@
+"""What people put on the hub for a web server on another machine: files in ``pre.d`` and ``post.d`` of its
+configuration, and settings in ``includes``. The server's verify brings them, in the rollout of its configuration.
+
+The original makes these folders on the other machine what they are on the hub (http/public.php, verify_server_cmd;
+platform/verify.provision.inc), so that it deletes what somebody has put there by hand. Here that stays. So that what
+goes on the hub goes there too, ``<state>/brought/<server>.json`` has the checksums of what was brought.
+"""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import json
+import os
+import stat as statlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provision_py.commands.session import Session
+from provision_py.commands.webrollout import OwnFiles
+from provision_py.contexts.model import Server
+from provision_py.errors import HostError
+from provision_py.services.http_nginx import OLD_INCLUDES, SHARED_INCLUDE
+from provision_py.steps.files import EnsureDirectories
+from provision_py.system.configfile import ConfigFile, Directory
+from provision_py.system.host import Host, Look
+from provision_py.system.rsync import VCS
+
+FOLDER = "brought"
+
+#: Properties of a web server that name folders for people's own configuration.
+_FOLDERS = ("http_pred_path", "http_postd_path")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a server gets, the checksums by path of all that is ``brought`` then, and what people should know."""
+
+    files: tuple[ConfigFile, ...] = ()
+    brought: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def bring(session: Session, member: Server) -> OwnFiles:
+    """Make the folders that people have made; what a rollout is to write on a server on another machine, and then
+    here.
+
+    Raises HostError for files that cannot be read or replaced.
+    """
+    master = session.master
+    folders = [str(member.properties[key]) for key in _FOLDERS if member.properties.get(key)]
+    generated = {f"{master.include_path}/{name}" for name in (SHARED_INCLUDE, *OLD_INCLUDES)}
+    groups = (str(master.properties.get("web_group") or ""), str(member.properties.get("web_group") or ""))
+    directories, wanted = gather([*folders, master.include_path], generated, groups)
+    record = session.state / FOLDER / f"{member.name}.json"
+    known = _read(record)
+    look = _look(session.host_of(member), [*(file.path for file in wanted), *known], member.script_user)
+    planned = plan(wanted, known, look, member.script_user, member.name)
+    for warning in planned.warnings:
+        session.log.warning(f"@{member.name}: {warning}", code="PROVISION_MEMBER_FILE")
+    session.run(EnsureDirectories(member.name, directories, description="Make the folders of the hub's own files"))
+    text = json.dumps(planned.brought, indent=1, sort_keys=True) if planned.brought else None
+    return planned.files, ConfigFile(str(record), text, mode=0o600)
+
+
+def _look(host: Host, paths: Sequence[str], user: str) -> Look:
+    """What is at paths, without the content of files that ``user`` may not be allowed to read."""
+    states = host.stat_all(paths)
+    readable = [path for path, state in states.items() if state and (state.owner == user or state.mode & 0o004)]
+    return Look(states, host.look(readable).contents)
+
+
+def gather(
+    folders: Sequence[str], generated: Collection[str], groups: tuple[str, str] = ("", "")
+) -> tuple[list[Directory], list[ConfigFile]]:
+    """Folders below these, and files in all of them, as they should be elsewhere. Links give what they lead to, which
+    may be missing on another machine; those that lead nowhere are left out. ``groups``: that of the web server here,
+    and its name there; no other has a meaning there. Raises HostError.
+    """
+    directories: list[Directory] = []
+    files: list[ConfigFile] = []
+    for path in (path for folder in folders for path in _below(folder)):
+        if path in generated:
+            continue
+        try:
+            state = os.stat(path)
+            group = groups[1] if groups[1] and _is_group(state.st_gid, groups[0]) else None
+            if statlib.S_ISDIR(state.st_mode):
+                directories.append(Directory(path, statlib.S_IMODE(state.st_mode), group))
+            elif statlib.S_ISREG(state.st_mode):
+                content = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+                files.append(ConfigFile(path, content, statlib.S_IMODE(state.st_mode), group, sensitive=True))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return directories, files
+
+
+def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, user: str, server: str) -> Plan:
+    """What to do on a server that has this, and got ``known`` the last time; ``user`` is the account there.
+
+    Raises HostError where another file of somebody else is in the way: it could be replaced, but not put back.
+    """
+    files: list[ConfigFile] = []
+    warnings: list[str] = []
+    for file in wanted:
+        there, state = look.contents.get(file.path), look.states[file.path]
+        same = there is not None and _sum(there) == _sum_of(file)
+        if state is not None and state.owner != user:
+            if same:
+                continue
+            raise _foreign(file.path, state.owner, user, server)
+        if there is not None and not same and _sum(there) != known.get(file.path):
+            kept = _kept(file.path, there)
+            files.append(kept)
+            warnings.append(f"{file.path} was another file than on the hub; what it was is kept there as {kept.path}")
+        files.append(file)
+    brought = {file.path: _sum_of(file) for file in wanted}
+    for path in (path for path in known if path not in brought and look.states[path] is not None):
+        if _is_as_brought(path, known, look, user):
+            files.append(ConfigFile(path, None))
+        else:
+            warnings.append(f"{path} is gone on the hub, but stays there, because it was changed there")
+    return Plan(tuple(files), brought, tuple(warnings))
+
+
+def _is_as_brought(path: str, known: Mapping[str, str], look: Look, user: str) -> bool:
+    state, content = look.states[path], look.contents.get(path)
+    return state is not None and state.owner == user and content is not None and _sum(content) == known[path]
+
+
+def _foreign(path: str, owner: str, user: str, server: str) -> HostError:
+    return HostError(
+        f"{path} is another file than on the hub and belongs to {owner}, so it is not replaced",
+        where=f"@{server}",
+        hint=f"Give it another name there, or give it to {user}",
+        code="PROVISION_MEMBER_FILE",
+    )
+
+
+def _below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """What is in a folder and those below it, folders first; a link to a folder above is passed over."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    for path in (f"{folder}/{name}" for name in names if name not in VCS):
+        if os.path.realpath(path) not in (*above, real):
+            yield path
+        if os.path.isdir(path):
+            yield from _below(path, (*above, real))
+
+
+def _unreadable(path: str, error: OSError) -> HostError:
+    return HostError(
+        f"{path}, which is to be brought to web servers, cannot be read: {error.strerror}",
+        where=path,
+        hint="Let the aegir user read it, or take it away",
+    )
+
+
+def _is_group(number: int, name: str) -> bool:
+    try:
+        return grp.getgrgid(number).gr_name == name
+    except KeyError:
+        return False
+
+
+def _kept(path: str, content: bytes) -> ConfigFile:
+    """A copy that no web server loads: their wildcards match no hidden files."""
+    folder, _, name = path.rpartition("/")
+    text = content.decode("utf-8", "surrogateescape")
+    return ConfigFile(f"{folder}/.{name}.{_sum(content)[:8]}", text, mode=0o600, sensitive=True)
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sum_of(file: ConfigFile) -> str:
+    return _sum((file.content or "").encode("utf-8", "surrogateescape"))
+
+
+def _read(record: Path) -> Mapping[str, str]:
+    """A record that is lost or damaged costs no more than that what goes on the hub stays elsewhere."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(path): str(text) for path, text in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,97 @@
+"""What people put on the hub for other web servers: what is brought, what stays, what is in the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from provision_py.commands.ownfiles import Plan, gather, plan
+from provision_py.errors import HostError
+from provision_py.system.configfile import ConfigFile, Directory
+from provision_py.system.host import FileState, Look
+
+PATH = "/var/aegir/config/server_web1/apache/pre.d/own.conf"
+HUB = ConfigFile(PATH, "of the hub", sensitive=True)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def planned(
+    there: str | None, *, known: str | None = None, owner: str = "aegir", kind: str = "file", hub: bool = True
+) -> Plan:
+    """For one file that is ``there``, after ``known`` was brought."""
+    state = None if there is None else FileState(kind, 0o644, owner, owner, len(there))
+    contents = {PATH: there.encode()} if there is not None and kind == "file" else {}
+    record: Mapping[str, str] = {} if known is None else {PATH: digest(known)}
+    return plan([HUB] if hub else [], record, Look({PATH: state}, contents), "aegir", "server_web1")
+
+
+def test_what_is_missing_there_or_was_brought_becomes_what_it_is_here() -> None:
+    for found in (planned(None), planned("older", known="older"), planned("of the hub"), planned("", kind="link")):
+        assert found == Plan((HUB,), {PATH: digest("of the hub")})
+
+
+def test_what_somebody_wrote_there_under_the_same_name_is_kept_aside() -> None:
+    for known in (None, "older"):
+        found = planned("by hand", known=known)
+        kept, own = found.files
+        assert kept.path == f"{os.path.dirname(PATH)}/.own.conf.{digest('by hand')[:8]}"
+        assert (kept.content, kept.mode, own) == ("by hand", 0o600, HUB)
+        assert kept.path in found.warnings[0]
+
+
+def test_what_is_gone_here_goes_there_if_it_is_as_it_was_brought() -> None:
+    assert planned("older", known="older", hub=False) == Plan((ConfigFile(PATH, None),))
+    assert planned(None, known="older", hub=False) == Plan()
+    for found in (
+        planned("by hand", known="older", hub=False),
+        planned("older", known="older", owner="root", hub=False),
+    ):
+        assert (found.files, found.brought) == ((), {})
+        assert f"{PATH} is gone on the hub, but stays there" in found.warnings[0]
+    assert planned("by hand", hub=False) == Plan()
+
+
+def test_a_file_of_somebody_else_stays_if_it_is_the_same_and_is_in_the_way_otherwise() -> None:
+    assert planned("of the hub", owner="root") == Plan((), {PATH: digest("of the hub")})
+    with pytest.raises(HostError, match="belongs to root") as caught:
+        planned("by hand", owner="root")
+    assert (caught.value.code, caught.value.where) == ("PROVISION_MEMBER_FILE", "@server_web1")
+
+
+def test_folders_are_looked_through_and_links_followed(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "includes", tmp_path / "elsewhere"
+    for path in (
+        folder / "more" / "deep.inc",
+        folder / ".git" / "config",
+        folder / "ours.conf",
+        elsewhere / "some.inc",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xff\r\n")
+        path.chmod(0o640)
+    (folder / "more").chmod(0o750)
+    (folder / "linked.inc").symlink_to(elsewhere / "some.inc")
+    (folder / "links").symlink_to(elsewhere)
+    (folder / "nowhere.inc").symlink_to("/no/such/file")
+    (folder / "more" / "up").symlink_to("..")
+    directories, files = gather([str(folder), f"{tmp_path}/none"], {f"{folder}/ours.conf"})
+    assert directories == [
+        Directory(f"{folder}/links", elsewhere.stat().st_mode & 0o7777),
+        Directory(f"{folder}/more", 0o750),
+    ]
+    names = ["linked.inc", "links/some.inc", "more/deep.inc"]
+    assert files == [ConfigFile(f"{folder}/{name}", "\udcff\r\n", 0o640, sensitive=True) for name in names]
+
+
+def test_the_group_of_the_web_server_is_that_of_the_other_web_server(tmp_path: Path) -> None:
+    (tmp_path / "own.conf").write_text("own")
+    mine = (tmp_path / "own.conf").group()
+    assert [file.group for file in gather([str(tmp_path)], (), (mine, "apache"))[1]] == ["apache"]
+    assert [file.group for file in gather([str(tmp_path)], (), ("no-such-group", "apache"))[1]] == [None]
