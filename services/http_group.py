@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from provision_py.contexts.model import Server
 from provision_py.contexts.properties import Property
@@ -80,19 +80,25 @@ class HttpGroup(HttpService):
         """Members that are named more than once. They count once, in a pack as masters."""
         return tuple(name for name, count in Counter(self.member_names()).items() if count > 1)
 
-    def check_machines(self) -> None:
+    def check_machines(self, machines: Mapping[str, str] | None = None) -> None:
         """Raises ContextError when two members are one other machine: what is brought to one would be in the way of
         what is brought to the other. Nothing is brought to this machine: it may have two web servers, on two ports.
+
+        ``machines`` tells by the names of members what identifies their machines, as far as known. Without it the
+        names of the machines do, which are no proof: one machine may have several.
         """
         known: dict[str, Server] = {}
         for member in self.config_servers():
-            if member.is_master or is_local(member.remote_host):
+            here = member.is_master or is_local(member.remote_host)
+            named = None if here else member.remote_host.lower().rstrip(".")
+            machine = named if machines is None else machines.get(member.name)
+            if machine is None:
                 continue
-            machine = member.remote_host.lower().rstrip(".")
             other = known.setdefault(machine, member)
-            if other is not member:
+            if other is not member and not (here and (other.is_master or is_local(other.remote_host))):
+                names = " and ".join(dict.fromkeys((other.remote_host, member.remote_host)))
                 raise ContextError(
-                    f"The members @{other.name} and @{member.name} are the same machine ({machine})",
+                    f"The members @{other.name} and @{member.name} are the same machine ({names})",
                     where=f"@{self.server.name}",
                     hint="Take one of them out of the group, or correct its remote_host",
                     code=MEMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provision_py.commands import absence, catchup, farm, memberfacts, ownfiles, packchecks
+from provision_py.commands import absence, catchup, farm, groupchecks, memberfacts, ownfiles, packchecks
 from provision_py.commands.lb_config import platforms_of
 from provision_py.commands.preparedness import check_prepared
 from provision_py.commands.session import Session
@@ -13,7 +13,6 @@ from provision_py.contexts.model import Server
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.services.base import HttpService
 from provision_py.services.db_mysql import DEFAULT_PORT
-from provision_py.services.http_group import HttpGroup
 from provision_py.services.http_pack import HttpPack
 from provision_py.steps.files import ApplyFiles, EnsureDirectories
 from provision_py.system.configfile import ConfigFile, Directory
@@ -80,21 +79,13 @@ def verify_database_service(session: Session, server: Server) -> None:
         session.store.save(server.name, {"utf8mb4_is_supported": found.utf8mb4})
 
 
-def _check_group(session: Session, server: Server) -> None:
-    """A group's members have to be different machines. Raises ContextError."""
-    group = session.http(server)
-    if isinstance(group, HttpGroup):
-        group.check_machines()
-        for name in group.named_twice():
-            session.log.warning(f"@{name} is named twice among the members of @{server.name}; once is enough")
-
-
 def verify_web_service(session: Session, server: Server) -> None:
     """Make the folders of every member, write its main configuration and load it. Clocks, disks and PHP of other
     machines that are doubtful are warnings. Members get what they have missed while they were down.
     """
-    _check_group(session, server)
+    groupchecks.check_names(session, server)
     absence.check_reachable(session, server)
+    groupchecks.check_machines(session, server)
     check_prepared(session, farm.remote(session, session.http(server).config_servers()))
     if server.service_types["http"] == HttpPack.type:
         roots = [str(session.store.record(name).get("root") or "") for name in platforms_of(session, server)]

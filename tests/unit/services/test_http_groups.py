@@ -129,13 +129,32 @@ def test_members_that_are_one_machine() -> None:
     HttpCluster(group("cluster", cluster_web_servers=php_list(["@w1", "@w2", "@w1"]))).check_machines()
 
 
+def test_members_that_are_one_machine_by_two_names() -> None:
+    cluster = HttpCluster(group("cluster", cluster_web_servers=php_list(["@w1", "@w2", "@w3"])))
+    cluster.check_machines({"w1": "some", "w2": "other"})
+    with pytest.raises(ContextError, match=r"@w1 and @w3 are the same machine \(w1.test and w3.test\)") as caught:
+        cluster.check_machines({"w1": "some", "w2": "other", "w3": "some"})
+    assert caught.value.code == "PROVISION_GROUP_MEMBER"
+
+
+def test_the_hub_and_a_member_that_turns_out_to_be_the_hub() -> None:
+    here = {"server_master": replace(web("server_master"), remote_host="hub.invalid"), "w1": MEMBERS["w1"]}
+    members = php_list(["@server_master", "@w1"])
+    cluster = HttpCluster(replace(group("cluster", cluster_web_servers=members), members=here))
+    cluster.check_machines()
+    with pytest.raises(ContextError, match="the same machine"):
+        cluster.check_machines({"server_master": "hub", "w1": "hub"})
+
+
 def test_two_web_servers_on_the_hub() -> None:
     here = {
         "server_master": replace(web("server_master"), remote_host="hub.invalid"),
         "local": replace(web("local"), remote_host="127.0.0.1"),
     }
     lists = {"master_web_servers": php_list(["@server_master"]), "slave_web_servers": php_list(["@local"])}
-    HttpPack(replace(group("pack", **lists), members=here)).check_machines()
+    pack = HttpPack(replace(group("pack", **lists), members=here))
+    pack.check_machines()
+    pack.check_machines({"server_master": "hub", "local": "hub"})
 
 
 @pytest.mark.parametrize(
