@@ -34,7 +34,7 @@ def check_reachable(session: Session, context: Context) -> None:
     that is allowed. Raises HostError or ContextError naming each member that stands in the way, and why.
     """
     session.absent = frozenset()
-    members = _members(session, context)
+    members = members_of(session, context)
     _, failures = fanout.each(
         farm.remote(session, list(members.values())), lambda server: session.host_of(server).ready()
     )
@@ -77,7 +77,8 @@ def _folder(session: Session, server: str) -> Path:
     return session.state / FOLDER / server
 
 
-def _members(session: Session, context: Context) -> Mapping[str, Server]:
+def members_of(session: Session, context: Context) -> Mapping[str, Server]:
+    """The web servers that have something of a context, by name, without those that are left out."""
     group = session.http(context if isinstance(context, Server) else context.web_server)
     return {server.name: server for server in (*group.config_servers(), *group.code_servers())}
 

@@ -28,16 +28,29 @@ def catch_up(session: Session, verified: Server) -> None:
 
 
 def _bring(session: Session, verified: Server, member: Server, names: Sequence[str]) -> None:
-    contexts = [session.store.load(name) for name in names if session.store.exists(name)]
-    gone = set(names) - {context.name for context in contexts}
+    contexts, settled = _read(session, member, names)
     concerned = [context for context in contexts if _belongs(context, verified, member)]
-    done = {context.name for context in concerned if isinstance(context, Server)}
+    settled |= {context.name for context in concerned if isinstance(context, Server)}
     with _alone(session, member):
         for platform in (context for context in concerned if isinstance(context, Platform)):
-            done |= _bring_platform(session, platform)
+            settled |= _bring_platform(session, platform)
         for site in (context for context in concerned if isinstance(context, Site)):
-            done |= _bring_site(session, site, member)
-    absence.forget(session, member, sorted(done | gone))
+            settled |= _bring_site(session, site, member)
+    absence.forget(session, member, sorted(settled))
+
+
+def _read(session: Session, member: Server, names: Sequence[str]) -> tuple[list[Context], set[str]]:
+    """The contexts that the member still serves, and the names of those that it need not have any more."""
+    contexts: list[Context] = []
+    settled = {name for name in names if not session.store.exists(name)}
+    for name in (name for name in names if name not in settled):
+        context = session.store.load(name)
+        if member.name in absence.members_of(session, context):
+            contexts.append(context)
+        else:
+            session.log.info(f"@{name} is no longer on @{member.name}: what was missed of it is not needed")
+            settled.add(name)
+    return contexts, settled
 
 
 def _belongs(context: Context, verified: Server, member: Server) -> bool:
@@ -60,7 +73,7 @@ def _bring_platform(session: Session, platform: Platform) -> set[str]:
     try:
         code = detect(platform.root)
     except ProvisionError as error:
-        return _put_off(session, platform, error)
+        return _put_off(session, platform.name, error)
     farm.push_platform(session, platform, code)
     roll_out_platform(session, PlatformCode(platform, code))
     return _brought(session, platform)
@@ -71,7 +84,7 @@ def _bring_site(session: Session, site: Site, member: Server) -> set[str]:
         code = detect(site.platform.root)
         credentials = SiteState.read(site).credentials(site)
     except ProvisionError as error:
-        return _put_off(session, site, error)
+        return _put_off(session, site.name, error)
     farm.grant_members(session, site, credentials, farm.grant_hosts(session, site))
     farm.push_site(session, site, code, new=True)
     SiteFiles(session, site, code, credentials).roll_out()
@@ -85,8 +98,8 @@ def _brought(session: Session, context: Context) -> set[str]:
     return {context.name}
 
 
-def _put_off(session: Session, context: Context, error: ProvisionError) -> set[str]:
+def _put_off(session: Session, name: str, error: ProvisionError) -> set[str]:
     """One broken site must not keep a member from all others."""
-    told = f"What was missed of @{context.name} cannot be brought: {error.what}. Its own verify brings it"
+    told = f"What was missed of @{name} cannot be brought: {error}. Its own verify brings it"
     session.log.warning(told, code=error.code)
     return set()
