@@ -44,8 +44,13 @@ def _read(session: Session, member: Server, names: Sequence[str]) -> tuple[list[
     contexts: list[Context] = []
     settled = {name for name in names if not session.store.exists(name)}
     for name in (name for name in names if name not in settled):
-        context = session.store.load(name)
-        if member.name in absence.members_of(session, context):
+        try:
+            context = session.store.load(name)
+            serves = member.name in absence.members_of(session, context)
+        except ProvisionError as error:
+            _put_off(session, name, error)
+            continue
+        if serves:
             contexts.append(context)
         else:
             session.log.info(f"@{name} is no longer on @{member.name}: what was missed of it is not needed")
@@ -83,11 +88,14 @@ def _bring_site(session: Session, site: Site, member: Server) -> set[str]:
     try:
         code = detect(site.platform.root)
         credentials = SiteState.read(site).credentials(site)
+        hosts = farm.grant_hosts(session, site)
+        files = SiteFiles(session, site, code, credentials)
+        files.vhost_files(session.http(member))  # what cannot be rendered is found before anything is changed
     except ProvisionError as error:
         return _put_off(session, site.name, error)
-    farm.grant_members(session, site, credentials, farm.grant_hosts(session, site))
+    farm.grant_members(session, site, credentials, hosts)
     farm.push_site(session, site, code, new=True)
-    SiteFiles(session, site, code, credentials).roll_out()
+    files.roll_out()
     for problem in memberpages.patiently(lambda: memberpages.look(session, site, member)).problems:
         session.log.warning(f"@{member.name} does not show {site.uri} as it should: {problem}")
     return _brought(session, site)

@@ -136,16 +136,17 @@ class SiteFiles:
     def roll_out(self) -> frozenset[str]:
         """The vhost on every web server of the site; names of those that had another one."""
 
-        def files(service: HttpService) -> Sequence[ConfigFile]:
-            extra = "\n".join(self.session.plugins.vhost_extra(self.site, service.server))
-            return service.site_files(self.site, self.credentials, extra_config=extra)
-
         def former(service: HttpService, host: Host) -> Sequence[ConfigFile]:
             return service.former_site_files(self.site, self.credentials, host)
 
-        changed = roll_out(self.session, self.site.web_server, files, site=self.site, former=former)
+        changed = roll_out(self.session, self.site.web_server, self.vhost_files, site=self.site, former=former)
         self._warn()
         return changed
+
+    def vhost_files(self, service: HttpService) -> Sequence[ConfigFile]:
+        """What one web server's service has of the site."""
+        extra = "\n".join(self.session.plugins.vhost_extra(self.site, service.server))
+        return service.site_files(self.site, self.credentials, extra_config=extra)
 
     def _warn(self) -> None:
         servers = self.session.http(self.site.web_server).config_servers()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from farm_system import PLATFORMS, SUCCESS, WARNING, Farm, mentions
+from farm_system import PLATFORMS, SUCCESS, WARNING, Farm, mentions, site_folder
 from test_members_down import command, missed, tolerate
 
 
@@ -54,3 +55,27 @@ def test_a_member_that_was_taken_out_meanwhile(farm: Farm) -> None:
     assert ran.status == SUCCESS, ran.log
     assert "was brought" not in ran.log
     assert missed(farm, "web3") == []
+
+
+def test_a_site_that_cannot_be_read_or_rendered_does_not_hold_up_the_others(farm: Farm) -> None:
+    sites = {name: farm.site(f"{name}.test", farm.platform_nid) for name in ("broken", "odd", "sound")}
+    with tolerant(farm, "server_cluster"), farm.lab.faults.down(farm.lab.web2):
+        for name, site in sites.items():
+            farm.hub.write(f"{site_folder('shared', f'{name}.test')}/modules/late.inc", "<?php", user="aegir")
+            assert farm.verify(site).status == WARNING
+    aliases = {name: f"/var/aegir/.drush/{name}.test.alias.drushrc.php" for name in ("broken", "odd")}
+    former = {name: farm.hub.read(path) for name, path in aliases.items()}
+    farm.hub.write(aliases["broken"], "<?php broken")
+    farm.hub.write(aliases["odd"], re.sub(r"('redirection' => )[^,]*", r"\1'no host;'", former["odd"]))
+    for verified in (farm.servers["web2"], farm.cluster):
+        ran = farm.verify(verified)
+        assert ran.status == WARNING, ran.log
+        mentions(ran.log, "What was missed of @broken.test cannot be brought", "PROVISION_PHP_DATA")
+        mentions(ran.log, "What was missed of @odd.test cannot be brought", "no host;")
+        assert missed(farm, "web2") == ["broken.test", "odd.test"]
+    assert farm.lab.web2.exists(f"{site_folder('shared', 'sound.test')}/modules/late.inc")
+    for name, text in former.items():
+        farm.hub.write(aliases[name], text)
+    assert farm.verify(farm.servers["web2"]).status == SUCCESS
+    assert farm.lab.web2.exists(f"{site_folder('shared', 'broken.test')}/modules/late.inc")
+    assert missed(farm, "web2") == []
