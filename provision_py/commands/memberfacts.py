@@ -29,7 +29,8 @@ BARE_PHP = ("-n", "-d", "display_errors=0", "-d", "extension=mysqlnd", "-d", "ex
 
 #: Runs on each web server, by its PHP; the job comes on its standard input, so no password is in a process list.
 #: Extensions are those that the configuration names, as far as their files are there, and those built into PHP. PHP
-#: without its configuration gives no answer where that moves the folder of extensions.
+#: without its configuration gives no answer where that moves the folder of extensions. That a name has no address is
+#: told by the login, in the words of mysqlnd or by libmysqlclient's number: gethostbyname() would know IPv4 alone.
 _FACTS = r"""
 $job = json_decode(stream_get_contents(STDIN), true);
 $folder = $job["path"];
@@ -40,12 +41,13 @@ $facts = ["time" => microtime(true), "php" => PHP_MAJOR_VERSION . "." . PHP_MINO
     "resolves" => true, "login" => null];
 if (!isset($job["host"])) { exit(json_encode($facts)); }
 $facts["code"] = is_file(dirname($job["path"], 2) . "/index.php");
-$facts["resolves"] = filter_var($job["host"], FILTER_VALIDATE_IP) || gethostbyname($job["host"]) !== $job["host"];
 mysqli_report(MYSQLI_REPORT_OFF);
 $link = mysqli_init();
 $link->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);
 $ok = @$link->real_connect($job["host"], $job["user"], $job["password"], $job["name"], $job["port"]);
 $facts["login"] = $ok ? null : mysqli_connect_error();
+$unknown = mysqli_connect_errno() === 2005 || strpos((string) $facts["login"], "getaddrinfo") !== false;
+$facts["resolves"] = !$unknown || filter_var($job["host"], FILTER_VALIDATE_IP) !== false;
 echo json_encode($facts);
 
 function extensions($folder) {

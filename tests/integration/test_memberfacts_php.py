@@ -71,3 +71,14 @@ def test_the_folder_and_its_disk(options: Sequence[str], tmp_path: Path) -> None
     found = facts(options, tmp_path / "not" / "there")
     assert found["there"] is False
     assert found["free"] > 0
+
+
+@WAYS
+@pytest.mark.parametrize(("host", "resolves"), [("no-such-name.invalid", False), ("127.0.0.1", True), ("::1", True)])
+def test_the_address_of_the_database_server(
+    options: Sequence[str], tmp_path: Path, host: str, resolves: bool
+) -> None:
+    job = {"path": str(tmp_path), "host": host, "port": 1, "user": "u", "password": "p", "name": "n"}
+    found = json.loads(php(*options, "-r", memberfacts._FACTS, stdin=json.dumps(job)))
+    assert found["resolves"] is resolves
+    assert found["login"]
