@@ -19,7 +19,8 @@ def check_not_elsewhere(session: Session, site: Site) -> None:
     """
     for docroot in dict.fromkeys(_other_docroots(session, site)):
         folder = f"{docroot}/sites/{site.uri}"
-        if any(os.path.isfile(f"{folder}/{name}") for name in ("settings.php", "drushrc.php")):
+        is_own = os.path.realpath(folder) == os.path.realpath(site.site_path)
+        if not is_own and any(os.path.isfile(f"{folder}/{name}") for name in ("settings.php", "drushrc.php")):
             raise ContextError(
                 f"{site.uri} is installed on another platform",
                 where=folder,

@@ -73,3 +73,10 @@ def test_what_a_site_leaves_behind_does_not_keep_its_name(trial: Trial, second: 
     assert (folder / "files").is_dir()
     move_in_the_front_end(trial, site, second[0])
     trial.succeeds(site, "install", folder.name)
+
+
+def test_what_is_left_in_the_sites_own_folder_is_on_no_other_platform(trial: Trial) -> None:
+    """A drushrc.php without settings is what a removal that was cut off leaves."""
+    site, folder = trial.installed()
+    (folder / "settings.php").unlink()
+    trial.succeeds(site, "install", folder.name)
