@@ -82,7 +82,7 @@ class HttpNginx(PublicHttp):
         regular expression it comes after all names that other sites have."""
         values, names = super().site_values(site), site_names(site)
         strange = names.strange_target
-        served = names.served or ([web_quoting.nginx_regex(f"~^{re.escape(strange)}$")] if strange else [])
+        served = names.served or ((web_quoting.nginx_regex(f"~^{re.escape(strange)}$"),) if strange else ())
         return values | {"served_names": served, "own_name": "$host" if strange else "$server_name"}
 
     def test_command(self) -> tuple[str, ...] | None:

@@ -181,3 +181,27 @@ def test_names_of_certificates(kind: type[PublicHttp], key: str) -> None:
             kind(server()).site_files(made, CREDENTIALS)
     else:
         assert "443" not in str(kind(server()).site_files(made, CREDENTIALS)[0].content)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("ssl_enabled", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("aliases", "target"),
+    [
+        ((), None),
+        ((), "a.test"),
+        ((), "elsewhere.test"),
+        (("www.a.test",), "www.a.test"),
+        (("b.test/shop",), "b.test/shop"),
+        (("*.a.test",), "www.a.test"),
+    ],
+)
+def test_every_redirection_goes_with_every_way_of_https(
+    kind: type[PublicHttp], ssl_enabled: int, aliases: tuple[str, ...], target: str | None
+) -> None:
+    properties: dict[str, PhpValue] = {"ssl_enabled": ssl_enabled, "ssl_key": "k"}
+    made = site(aliases=aliases, redirection=target, properties=properties)
+    files = kind(server(http_ssl_port="443")).site_files(made, CREDENTIALS)
+    (vhost,) = [file.content or "" for file in files if file.path.endswith("/vhost.d/a.test")]
+    host = (target or "a.test").partition("/")[0]
+    assert host in vhost.replace("\\", "")
