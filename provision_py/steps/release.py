@@ -30,7 +30,8 @@ class ReleaseTree:
     after that, and stay.
 
     On record beforehand is the name of the folder that holds what is staged and, later, the former files, and as a
-    note ``changed``, the servers where there is such a folder. It is removed when the command is committed.
+    note ``changed``, the servers where there is such a folder, and ``empty``, those of them whose folder had nothing
+    in it. It is removed when the command is committed.
     """
 
     servers: Sequence[str]
@@ -51,7 +52,8 @@ class ReleaseTree:
         having = {server: host for server, host in hosts.items() if server not in record["new"]}
         plans = dict(everywhere(having, lambda server: self._plan(having[server]), "was not synced", _AS_IT_WAS))
         changing = {server: having[server] for server, changes in plans.items() if changes}
-        note({"changed": list(changing)})
+        empty = [server for server in changing if not staging.names_in_tree(having[server], self.tree.path)]
+        note({"changed": list(changing), "empty": empty})
         arriving = {server: host for server, host in hosts.items() if server in changing or server in record["new"]}
         done = None if record["new"] else _AS_IT_WAS
         everywhere(arriving, lambda server: self._bring(world, arriving[server], record, plans.get(server)),
@@ -98,7 +100,7 @@ def undo_release(world: World, record: Mapping[str, Any]) -> None:
 
     def put_back(server: str) -> None:
         if server in changed:
-            staging.undo(changed[server], record["work"])
+            staging.undo(changed[server], record["work"], was_empty=server in record.get("empty", ()))
         else:
             transfer.remove(new[server], record["path"], record["roots"], ours=True)
 

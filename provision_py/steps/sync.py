@@ -95,7 +95,7 @@ def undo_sync_back(world: World, record: Mapping[str, Any]) -> None:
     if not os.path.lexists(tree.path):
         return
     options = SyncOptions(**{name: tuple(value) for name, value in record["options"].items()})
-    hosts = remote_hosts(world, record["servers"])
+    hosts = remote_hosts(world, record.get("servers", record.get("having", ())))
 
     def put_back(server: str) -> None:
         if hosts[server].stat(tree.path) is not None:

@@ -25,6 +25,11 @@ def work_folders(host: SshHost, path: str) -> list[str]:
     return [f"{path}/{name}" for name in host.listdir(path) if name.startswith(rsync.WORK_FOLDERS)]
 
 
+def names_in_tree(host: SshHost, path: str) -> list[str]:
+    """What a tree holds besides work folders."""
+    return [name for name in host.listdir(path) if not name.startswith(rsync.WORK_FOLDERS)]
+
+
 def plan(host: SshHost, tree: Tree, roots: Sequence[str], options: SyncOptions, uploads: Uploads) -> list[Change]:
     """What a push would change of a tree that is there; nothing is changed. Raises HostError as ``transfer.push``."""
     transfer.check_source(tree.path, roots)
@@ -72,10 +77,12 @@ def switch(host: SshHost, work: str, roots: Sequence[str]) -> None:
     _call(host, "switch", work, *roots)
 
 
-def undo(host: SshHost, work: str) -> None:
-    """Put back what was exchanged, all of it or none, and remove the work folder. May be called again. Raises
-    HostError."""
-    _call(host, "undo", work)
+def undo(host: SshHost, work: str, *, was_empty: bool = False) -> None:
+    """Put back what was exchanged, all of it or none, and remove the work folder. May be called again.
+
+    Raises HostError, also where nothing is to be found, unless the tree ``was_empty``: its disk may be away.
+    """
+    _call(host, "undo", work, *(["empty"] if was_empty else []))
 
 
 def close(host: SshHost, work: str) -> None:

@@ -4,8 +4,8 @@
  * @file
  * Exchanges files of a tree against staged ones, and puts the former ones back. Runs where the tree is.
  *
- * Arguments: open|check|switch|undo|close, the work folder (which lies in the tree), and the folders that the tree may not
- * lead out of. The work folder holds "plan" (what to do, see treeswitch.py), "new/NAME OF THE TREE" (what rsync has
+ * Arguments: open|check|switch|undo|close, the work folder (which lies in the tree), and the folders that the tree may
+ * not lead out of; of an undo, the word "empty" when there was nothing in the tree. The work folder holds "plan" (what to do, see treeswitch.py), "new/NAME OF THE TREE" (what rsync has
  * staged), and once a switch has begun "modes" (of the folders concerned) and "former" (what was exchanged).
  *
  * Only renames and links happen between the first change and the last. Whatever was done is read off the folders:
@@ -94,12 +94,13 @@ final class ProvisionTreeSwitch
         $this->setModes($wanted + $this->modes);
     }
 
-    public function undo()
+    public function undo($wasEmpty)
     {
         if (!is_dir($this->work)) {
             // Undone already, or never begun. A tree was there, so without one nothing can be said.
-            $names = is_dir($this->top) ? scandir($this->top) : [];
-            $this->must(count($names) > 2, "find anything in {$this->top}; its disk may not be mounted");
+            $names = is_dir($this->top) ? @scandir($this->top) : [];
+            $found = is_array($names) && count($names) > ($wasEmpty ? 1 : 2);
+            $this->must($found, "find anything in {$this->top}; its disk may not be mounted");
             return;
         }
         $this->lock();
@@ -423,7 +424,7 @@ function provision_tree_switch(array $arguments)
                 $switch->switchOver(array_slice($arguments, 2));
                 break;
             case 'undo':
-                $switch->undo();
+                $switch->undo(in_array('empty', array_slice($arguments, 2), true));
                 $switch->close();
                 break;
             case 'close':

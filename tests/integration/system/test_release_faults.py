@@ -139,6 +139,20 @@ class TestFaults:
         two.undo(record)
         assert two.there() == former
 
+    def test_an_undo_of_a_folder_that_was_empty_may_be_repeated(self, two: Two) -> None:
+        there = two.web2.disk / PLATFORM
+        shutil.rmtree(there)
+        there.mkdir()
+        former = two.there()
+        record = two.released()
+        assert two.there()[1] != former[1]
+        two.undo(record)
+        two.undo(record)
+        assert two.there() == former
+        # Also where nothing was begun: the process died before.
+        two.undo({**record, "work": f"{record['work']}-never-made"})
+        assert two.there() == former
+
     def test_a_member_without_php_is_named(self, two: Two) -> None:
         change(two.here)
         former = two.there()
