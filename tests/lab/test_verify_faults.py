@@ -185,11 +185,13 @@ def queued(farm: Farm, names: Sequence[str], host: str) -> dict[str, int]:
 
 
 def run_all(farm: Farm, names: Sequence[str], host: str) -> dict[str, Ran]:
-    """Run such verifies, all queued at once; the queue may hold what other tests have left."""
+    """Run such verifies, all queued at once."""
     return {name: farm.run(task) for name, task in queued(farm, names, host).items()}
 
 
 def changed_by_hand(farm: Farm) -> dict[str, dict[str, str]]:
+    """What each machine has then; what other tests have left in the queue is done before."""
+    farm.empty_queue()
     for machine in MACHINES:
         farm.lab[machine].sh(BY_HAND)
     return left_of(farm)

@@ -22,6 +22,9 @@ for folder in run root home srv tmp mnt media; do
   mkdir -p "$disk/own/$folder" "$merged/$folder"
   mount --bind "$disk/own/$folder" "$merged/$folder"
 done
+# In memory of its own, as systemd has it: a full disk must not end a server that writes its pid file anew.
+mount -t tmpfs -o size=16m,mode=755 "$name-run" "$merged/run"
+cp -a "$disk/own/run/." "$merged/run"
 chmod 711 "$merged/root"
 chmod 1777 "$merged/tmp"
 # Not below the overlay, so that another host can mount a folder of it as it would by NFS.

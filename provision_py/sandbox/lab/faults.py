@@ -18,9 +18,6 @@ from provision_py.errors import HostError
 from provision_py.sandbox.lab.host import DROP_SSH, LabHost
 from provision_py.sandbox.lab.webserver import php_version
 
-#: Seconds in which a web server has finished a reload.
-RELOAD_TIME = 1.0
-
 #: Room that a full disk keeps, in bytes: one page, which is what tmpfs counts in.
 PAGE = 4096
 
@@ -146,9 +143,6 @@ exit 1"""
     @contextmanager
     def disk_full(self, host: LabHost, *, free: int = 0) -> Iterator[None]:
         """Nothing more can be written on the host, or ``free`` bytes (in whole pages) at most."""
-        if host.spec.web == "apache":
-            # A reload goes on for a moment after its command has ended, and without a disk it ends Apache.
-            time.sleep(RELOAD_TIME)
         for attempt in range(ATTEMPTS):
             used = int(host.run(["df", "--block-size=1", "--output=used", "/var/aegir"]).stdout.split()[1])
             try:
