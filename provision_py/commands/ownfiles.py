@@ -29,6 +29,10 @@ from provision_py.system.rsync import VCS
 
 FOLDER = "brought"
 
+#: Folder below a server's configuration, on that server, for what the hub's files took the place of. It is not below
+#: ``pre.d`` and ``post.d``: Apache loads folders there with all they hold, hidden files too.
+FORMER = ".former"
+
 #: Properties of a web server that name folders for people's own configuration.
 _FOLDERS = ("http_pred_path", "http_postd_path")
 
@@ -56,7 +60,7 @@ def bring(session: Session, member: Server) -> OwnFiles:
     record = session.state / FOLDER / f"{member.name}.json"
     known = _read(record)
     look = _look(session.host_of(member), [*(file.path for file in wanted), *known], member.script_user)
-    planned = plan(wanted, known, look, member.script_user, member.name)
+    planned = plan(wanted, known, look, member)
     for warning in planned.warnings:
         session.log.warning(f"@{member.name}: {warning}", code="PROVISION_MEMBER_FILE")
     session.run(EnsureDirectories(member.name, directories, description="Make the folders of the hub's own files"))
@@ -98,11 +102,12 @@ def gather(
     return directories, files
 
 
-def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, user: str, server: str) -> Plan:
-    """What to do on a server that has this, and got ``known`` the last time; ``user`` is the account there.
+def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, server: Server) -> Plan:
+    """What to do on a server that has this, and got ``known`` the last time.
 
     Raises HostError where another file of somebody else is in the way: it could be replaced, but not put back.
     """
+    user = server.script_user
     files: list[ConfigFile] = []
     warnings: list[str] = []
     for file in wanted:
@@ -111,9 +116,9 @@ def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, use
         if state is not None and state.owner != user:
             if same:
                 continue
-            raise _foreign(file.path, state.owner, user, server)
+            raise _foreign(file.path, state.owner, user, server.name)
         if there is not None and not same and _sum(there) != known.get(file.path):
-            kept = _kept(file.path, there)
+            kept = _kept(f"{server.config_path}/{FORMER}", file.path, there)
             files.append(kept)
             warnings.append(f"{file.path} was another file than on the hub; what it was is kept there as {kept.path}")
         files.append(file)
@@ -173,11 +178,9 @@ def _is_group(number: int, name: str) -> bool:
         return False
 
 
-def _kept(path: str, content: bytes) -> ConfigFile:
-    """A copy that no web server loads: their wildcards match no hidden files."""
-    folder, _, name = path.rpartition("/")
+def _kept(folder: str, path: str, content: bytes) -> ConfigFile:
     text = content.decode("utf-8", "surrogateescape")
-    return ConfigFile(f"{folder}/.{name}.{_sum(content)[:8]}", text, mode=0o600, sensitive=True)
+    return ConfigFile(f"{folder}/{os.path.basename(path)}.{_sum(content)[:8]}", text, mode=0o600, sensitive=True)
 
 
 def _sum(content: bytes) -> str:

@@ -10,6 +10,7 @@ from farm_system import ERROR, SUCCESS, Farm, mentions
 CONFIG = "/var/aegir/config"
 APACHE, NGINX = f"{CONFIG}/server_web1labtest/apache", f"{CONFIG}/server_web2labtest/nginx"
 INCLUDES = f"{CONFIG}/includes"
+FORMER = f"{CONFIG}/server_web1labtest/.former"
 
 APACHE_SITE = "<VirtualHost *:80>\n  ServerName own.test\n  Redirect 302 / http://elsewhere.test/\n</VirtualHost>\n"
 NGINX_SITE = "server {\n  listen *:80;\n  server_name own.test;\n  return 302 http://elsewhere.test/;\n}\n"
@@ -24,7 +25,7 @@ def own(farm: Farm) -> Iterator[Farm]:
     for host in (farm.hub, farm.lab.web1, farm.lab.web2):
         host.sh('for d in "$@"; do [ ! -d "$d" ] || find "$d" -mindepth 1 -delete; done',
                 f"{APACHE}/pre.d", f"{APACHE}/post.d", f"{NGINX}/pre.d", f"{NGINX}/post.d")  # fmt: skip
-        host.sh('rm -rf "$1/extra.inc" "$1/more" "$1/member.inc"', INCLUDES)
+        host.sh('rm -rf "$1/extra.inc" "$1/more" "$1/member.inc" "$2"', INCLUDES, FORMER)
     assert farm.verify(farm.cluster).status == SUCCESS
 
 
@@ -80,14 +81,21 @@ def test_what_somebody_put_on_a_member_stays(own: Farm) -> None:
     web1.write(f"{APACHE}/pre.d/by-root.conf", "# of this machine\n")
     web1.write(f"{INCLUDES}/member.inc", "<?php // of this machine\n", user="aegir")
     web1.write(f"{APACHE}/pre.d/custom.conf", "NoSuchDirective on\n", user="aegir")
+    for host in (web1, own.hub):
+        host.sh('mkdir "$1/pre.d/sub"', APACHE, user="aegir")
+    web1.write(f"{APACHE}/pre.d/sub/deep.conf", "NoSuchDirective on\n", user="aegir")
+    own.hub.write(f"{APACHE}/pre.d/sub/deep.conf", "# of the hub\n", user="aegir")
     put(own)
     ran = own.verify(own.cluster)
-    mentions(ran.log, "@server_web1labtest", f"{APACHE}/pre.d/.custom.conf.")
+    # Apache loads all that a folder in pre.d holds, hidden files too.
+    mentions(ran.log, "@server_web1labtest", f"{FORMER}/custom.conf.", f"{FORMER}/deep.conf.")
     own.serves("one.test", "web1", "web2")
     assert own.fetch_until(302, "web1", "own.test").status == 302
     assert web1.read(f"{APACHE}/pre.d/by-root.conf") == "# of this machine\n"
     assert web1.read(f"{INCLUDES}/member.inc") == "<?php // of this machine\n"
-    assert web1.sh('cat "$1"/pre.d/.custom.conf.*', APACHE) == "NoSuchDirective on\n"
+    for name in ("custom.conf", "deep.conf"):
+        assert web1.sh('cat "$1/$2".*', FORMER, name) == "NoSuchDirective on\n"
+    assert web1.sh('stat -c "%a %U" "$1"', FORMER) == "700 aegir\n"
     # Somebody goes on with a file that was brought; it is no longer the hub's when the hub's goes.
     web1.write(f"{APACHE}/post.d/last.conf", "# changed\n", user="aegir")
     web1.sh('chown root "$1"', f"{APACHE}/post.d/last.conf")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from provision_py.commands.ownfiles import Plan, gather, plan
+from provision_py.contexts.model import Server
 from provision_py.errors import HostError
 from provision_py.system.configfile import ConfigFile, Directory
 from provision_py.system.host import FileState, Look
 
-PATH = "/var/aegir/config/server_web1/apache/pre.d/own.conf"
+SERVER = Server("server_web1", "web1.example.test", "/var/aegir", "aegir")
+PATH = f"{SERVER.config_path}/apache/pre.d/own.conf"
 HUB = ConfigFile(PATH, "of the hub", sensitive=True)
 
 
@@ -29,7 +30,7 @@ def planned(
     state = None if there is None else FileState(kind, 0o644, owner, owner, len(there))
     contents = {PATH: there.encode()} if there is not None and kind == "file" else {}
     record: Mapping[str, str] = {} if known is None else {PATH: digest(known)}
-    return plan([HUB] if hub else [], record, Look({PATH: state}, contents), "aegir", "server_web1")
+    return plan([HUB] if hub else [], record, Look({PATH: state}, contents), SERVER)
 
 
 def test_what_is_missing_there_or_was_brought_becomes_what_it_is_here() -> None:
@@ -41,8 +42,8 @@ def test_what_somebody_wrote_there_under_the_same_name_is_kept_aside() -> None:
     for known in (None, "older"):
         found = planned("by hand", known=known)
         kept, own = found.files
-        assert kept.path == f"{os.path.dirname(PATH)}/.own.conf.{digest('by hand')[:8]}"
-        assert (kept.content, kept.mode, own) == ("by hand", 0o600, HUB)
+        assert kept.path == f"{SERVER.config_path}/.former/own.conf.{digest('by hand')[:8]}"
+        assert (kept.content, kept.mode, kept.folder_mode, own) == ("by hand", 0o600, 0o700, HUB)
         assert kept.path in found.warnings[0]
 
 
