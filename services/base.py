@@ -74,6 +74,9 @@ class HttpService(Service):
     #: True when database credentials reach PHP through the vhost instead of settings.php.
     cloaks_credentials: ClassVar[bool] = True
 
+    #: False when a folder in ``pre.d`` or ``post.d`` breaks the configuration instead of being loaded or passed over.
+    takes_folders: ClassVar[bool] = True
+
     def without(self, absent: frozenset[str]) -> HttpService:
         """The service as it is while servers of these names are out of reach; a single web server is as ever."""
         return self

@@ -35,6 +35,7 @@ class HttpNginx(PublicHttp):
 
     type = "nginx"
     application = "nginx"
+    takes_folders = False
 
     @classmethod
     def server_properties(cls) -> Sequence[Property]:

@@ -54,14 +54,16 @@ def bring(session: Session, member: Server) -> OwnFiles:
     """
     master = session.master
     folders = [str(member.properties[key]) for key in _FOLDERS if member.properties.get(key)]
-    generated = {f"{master.include_path}/{name}" for name in (SHARED_INCLUDE, *OLD_INCLUDES)}
+    refused = [] if session.http(member).takes_folders else _loaded_folders(folders)
+    generated = [f"{master.include_path}/{name}" for name in (SHARED_INCLUDE, *OLD_INCLUDES)]
     groups = (str(master.properties.get("web_group") or ""), str(member.properties.get("web_group") or ""))
-    directories, wanted = gather([*folders, master.include_path], generated, groups)
+    directories, wanted = gather([*folders, master.include_path], [*generated, *refused], groups)
     record = session.state / FOLDER / f"{member.name}.json"
     known = _read(record)
     look = _look(session.host_of(member), [*(file.path for file in wanted), *known], member.script_user)
     planned = plan(wanted, known, look, member)
-    for warning in planned.warnings:
+    not_loaded = [f"{path} is not brought: it is a folder, and this web server loads files only" for path in refused]
+    for warning in (*not_loaded, *planned.warnings):
         session.log.warning(f"@{member.name}: {warning}", code="PROVISION_MEMBER_FILE")
     session.run(EnsureDirectories(member.name, directories, description="Make the folders of the hub's own files"))
     text = json.dumps(planned.brought, indent=1, sort_keys=True) if planned.brought else None
@@ -76,17 +78,15 @@ def _look(host: Host, paths: Sequence[str], user: str) -> Look:
 
 
 def gather(
-    folders: Sequence[str], generated: Collection[str], groups: tuple[str, str] = ("", "")
+    folders: Sequence[str], left_out: Collection[str], groups: tuple[str, str] = ("", "")
 ) -> tuple[list[Directory], list[ConfigFile]]:
-    """Folders below these, and files in all of them, as they should be elsewhere. Links give what they lead to, which
-    may be missing on another machine; those that lead nowhere are left out. ``groups``: that of the web server here,
-    and its name there; no other has a meaning there. Raises HostError.
+    """Folders below these, and files in all of them, as they should be elsewhere; not what is ``left_out``, nor links
+    that lead nowhere. Other links give what they lead to, which may be missing on another machine. ``groups``:
+    that of the web server here, and its name there; no other has a meaning there. Raises HostError.
     """
     directories: list[Directory] = []
     files: list[ConfigFile] = []
-    for path in (path for folder in folders for path in _below(folder)):
-        if path in generated:
-            continue
+    for path in (path for folder in folders for path in _below(folder, left_out)):
         try:
             state = os.stat(path)
             group = groups[1] if groups[1] and _is_group(state.st_gid, groups[0]) else None
@@ -145,22 +145,33 @@ def _foreign(path: str, owner: str, user: str, server: str) -> HostError:
     )
 
 
-def _below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+def _below(folder: str, left_out: Collection[str], above: tuple[str, ...] = ()) -> Iterator[str]:
     """What is in a folder and those below it, folders first; a link to a folder above is passed over."""
     real = os.path.realpath(folder)
     if real in above:
         return
-    try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-    for path in (f"{folder}/{name}" for name in names if name not in VCS):
+    for path in _inside(folder):
+        if path in left_out:
+            continue
         if os.path.realpath(path) not in (*above, real):
             yield path
         if os.path.isdir(path):
-            yield from _below(path, (*above, real))
+            yield from _below(path, left_out, (*above, real))
+
+
+def _inside(folder: str) -> list[str]:
+    try:
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name not in VCS]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _loaded_folders(folders: Sequence[str]) -> list[str]:
+    """Folders in these that a web server's wildcard matches."""
+    found = [path for folder in folders for path in _inside(folder)]
+    return [path for path in found if os.path.isdir(path) and not os.path.basename(path).startswith(".")]
 
 
 def _unreadable(path: str, error: OSError) -> HostError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from farm_system import ERROR, SUCCESS, Farm, mentions
+from farm_system import ERROR, SUCCESS, WARNING, Farm, mentions
 
 CONFIG = "/var/aegir/config"
 APACHE, NGINX = f"{CONFIG}/server_web1labtest/apache", f"{CONFIG}/server_web2labtest/nginx"
@@ -29,6 +29,14 @@ def own(farm: Farm) -> Iterator[Farm]:
     assert farm.verify(farm.cluster).status == SUCCESS
 
 
+def subfolders(farm: Farm) -> None:
+    """Apache loads what they hold; nginx refuses to load them."""
+    for folder, text in ((APACHE, APACHE_SITE), (NGINX, NGINX_SITE)):
+        for name in ("sub", ".kept"):
+            farm.hub.sh('mkdir "$1"', f"{folder}/pre.d/{name}", user="aegir")
+            farm.hub.write(f"{folder}/pre.d/{name}/deep.conf", text.replace("own.test", "deep.test"), user="aegir")
+
+
 def put(farm: Farm) -> None:
     write = farm.hub.write
     write(f"{APACHE}/pre.d/custom.conf", APACHE_SITE, user="aegir")
@@ -38,13 +46,19 @@ def put(farm: Farm) -> None:
 
 def test_what_lies_on_the_hub_reaches_the_members_and_is_loaded(own: Farm) -> None:
     put(own)
+    subfolders(own)
     own.hub.sh('mkdir "$1/more"', INCLUDES, user="aegir")
     own.hub.write(f"{INCLUDES}/more/deep.inc", "<?php // deep\n", user="aegir")
     own.hub.write(f"{INCLUDES}/extra.inc", "<?php // extra\n", mode=0o640, user="aegir")
     own.hub.sh('chgrp www-data "$1"', f"{INCLUDES}/extra.inc")
     own.hub.write(f"{INCLUDES}/global.inc", "<?php require __DIR__ . '/extra.inc';\n", user="aegir")
     assert own.verify(own.servers["web1"]).status == SUCCESS
-    assert own.verify(own.cluster).status == SUCCESS
+    ran = own.verify(own.cluster)
+    assert ran.status == WARNING
+    mentions(ran.log, f"@server_web2labtest: {NGINX}/pre.d/sub is not brought", "PROVISION_MEMBER_FILE")
+    assert f"{APACHE}/pre.d/sub is not brought" not in ran.log
+    assert own.lab.web2.sh('ls -A "$1"', f"{NGINX}/pre.d") == ".kept\ncustom.conf\n"
+    assert own.fetch_until(302, "web1", "deep.test").status == 302
     for host in ("web1", "web2"):
         assert own.fetch_until(302, host, "own.test").status == 302
         assert own.lab[host].read(f"{INCLUDES}/more/deep.inc") == "<?php // deep\n"
@@ -54,7 +68,7 @@ def test_what_lies_on_the_hub_reaches_the_members_and_is_loaded(own: Farm) -> No
     # What each machine is given by its own service is nothing that people put there.
     assert not own.lab.web1.exists(f"{INCLUDES}/nginx_vhost_common.conf")
     # What goes on the hub goes there too.
-    own.hub.sh('rm "$1/pre.d/custom.conf" "$2/more/deep.inc"', APACHE, INCLUDES)
+    own.hub.sh('rm -r "$1/pre.d/custom.conf" "$2/more/deep.inc" "$3/pre.d/sub"', APACHE, INCLUDES, NGINX)
     assert own.verify(own.cluster).status == SUCCESS
     assert own.fetch_until(404, "web1", "own.test").status == 404
     assert own.fetch_until(302, "web2", "own.test").status == 302

@@ -82,7 +82,8 @@ def test_folders_are_looked_through_and_links_followed(tmp_path: Path) -> None:
     (folder / "links").symlink_to(elsewhere)
     (folder / "nowhere.inc").symlink_to("/no/such/file")
     (folder / "more" / "up").symlink_to("..")
-    directories, files = gather([str(folder), f"{tmp_path}/none"], {f"{folder}/ours.conf"})
+    (folder / "left").symlink_to("more")
+    directories, files = gather([str(folder), f"{tmp_path}/none"], [f"{folder}/ours.conf", f"{folder}/left"])
     assert directories == [
         Directory(f"{folder}/links", elsewhere.stat().st_mode & 0o7777),
         Directory(f"{folder}/more", 0o750),
