@@ -23,7 +23,7 @@ from provision_py.contexts.model import Server
 from provision_py.errors import HostError
 from provision_py.services.http_nginx import OLD_INCLUDES, SHARED_INCLUDE
 from provision_py.steps.files import EnsureDirectories
-from provision_py.system.configfile import ConfigFile, Directory
+from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host, Look
 from provision_py.system.rsync import VCS
 
@@ -39,9 +39,11 @@ _FOLDERS = ("http_pred_path", "http_postd_path")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a server gets, the checksums by path of all that is ``brought`` then, and what people should know."""
+    """What a server gets, ``links`` that are kept there since files take their place, the checksums by path of all
+    that is ``brought`` then, and what people should know."""
 
     files: tuple[ConfigFile, ...] = ()
+    links: tuple[Link, ...] = ()
     brought: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -65,7 +67,10 @@ def bring(session: Session, member: Server) -> OwnFiles:
     not_loaded = [f"{path} is not brought: it is a folder, and this web server loads files only" for path in refused]
     for warning in (*not_loaded, *planned.warnings):
         session.log.warning(f"@{member.name}: {warning}", code="PROVISION_MEMBER_FILE")
-    session.run(EnsureDirectories(member.name, directories, description="Make the folders of the hub's own files"))
+    if planned.links:
+        directories.append(Directory(_former(member), 0o700))
+    doing = "Make the folders of the hub's own files"
+    session.run(EnsureDirectories(member.name, directories, planned.links, description=doing))
     text = json.dumps(planned.brought, indent=1, sort_keys=True) if planned.brought else None
     return planned.files, ConfigFile(str(record), text, mode=0o600)
 
@@ -109,6 +114,7 @@ def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, ser
     """
     user = server.script_user
     files: list[ConfigFile] = []
+    links: list[Link] = []
     warnings: list[str] = []
     for file in wanted:
         there, state = look.contents.get(file.path), look.states[file.path]
@@ -118,9 +124,11 @@ def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, ser
                 continue
             raise _foreign(file.path, state.owner, user, server.name)
         if there is not None and not same and _sum(there) != known.get(file.path):
-            kept = _kept(f"{server.config_path}/{FORMER}", file.path, there)
-            files.append(kept)
-            warnings.append(f"{file.path} was another file than on the hub; what it was is kept there as {kept.path}")
+            files.append(_kept(server, file.path, there))
+            warnings.append(_replaced(file.path, "another file than on the hub", files[-1]))
+        if state is not None and state.target is not None:
+            links.append(_kept_link(server, file.path, state.target))
+            warnings.append(_replaced(file.path, f"a link to {state.target}", links[-1]))
         files.append(file)
     brought = {file.path: _sum_of(file) for file in wanted}
     for path in (path for path in known if path not in brought and look.states[path] is not None):
@@ -128,7 +136,7 @@ def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, ser
             files.append(ConfigFile(path, None))
         else:
             warnings.append(f"{path} is gone on the hub, but stays there, because it was changed there")
-    return Plan(tuple(files), brought, tuple(warnings))
+    return Plan(tuple(files), tuple(links), brought, tuple(warnings))
 
 
 def _is_as_brought(path: str, known: Mapping[str, str], look: Look, user: str) -> bool:
@@ -189,9 +197,26 @@ def _is_group(number: int, name: str) -> bool:
         return False
 
 
-def _kept(folder: str, path: str, content: bytes) -> ConfigFile:
+def _former(server: Server) -> str:
+    return f"{server.config_path}/{FORMER}"
+
+
+def _kept(server: Server, path: str, content: bytes) -> ConfigFile:
     text = content.decode("utf-8", "surrogateescape")
-    return ConfigFile(f"{folder}/{os.path.basename(path)}.{_sum(content)[:8]}", text, mode=0o600, sensitive=True)
+    return ConfigFile(_kept_name(server, path, content), text, mode=0o600, sensitive=True)
+
+
+def _kept_link(server: Server, path: str, target: str) -> Link:
+    """It leads to the same from there."""
+    return Link(_kept_name(server, path, os.fsencode(target)), os.path.join(os.path.dirname(path), target))
+
+
+def _kept_name(server: Server, path: str, content: bytes) -> str:
+    return f"{_former(server)}/{os.path.basename(path)}.{_sum(content)[:8]}"
+
+
+def _replaced(path: str, what: str, kept: ConfigFile | Link) -> str:
+    return f"{path} was {what}; what it was is kept there as {kept.path}"
 
 
 def _sum(content: bytes) -> str:

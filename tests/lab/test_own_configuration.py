@@ -11,6 +11,7 @@ CONFIG = "/var/aegir/config"
 APACHE, NGINX = f"{CONFIG}/server_web1labtest/apache", f"{CONFIG}/server_web2labtest/nginx"
 INCLUDES = f"{CONFIG}/includes"
 FORMER = f"{CONFIG}/server_web1labtest/.former"
+ELSEWHERE = "/var/aegir/elsewhere.conf"
 
 APACHE_SITE = "<VirtualHost *:80>\n  ServerName own.test\n  Redirect 302 / http://elsewhere.test/\n</VirtualHost>\n"
 NGINX_SITE = "server {\n  listen *:80;\n  server_name own.test;\n  return 302 http://elsewhere.test/;\n}\n"
@@ -25,7 +26,7 @@ def own(farm: Farm) -> Iterator[Farm]:
     for host in (farm.hub, farm.lab.web1, farm.lab.web2):
         host.sh('for d in "$@"; do [ ! -d "$d" ] || find "$d" -mindepth 1 -delete; done',
                 f"{APACHE}/pre.d", f"{APACHE}/post.d", f"{NGINX}/pre.d", f"{NGINX}/post.d")  # fmt: skip
-        host.sh('rm -rf "$1/extra.inc" "$1/more" "$1/member.inc" "$2"', INCLUDES, FORMER)
+        host.sh('rm -rf "$1/extra.inc" "$1/more" "$1/member.inc" "$2" "$3"', INCLUDES, FORMER, ELSEWHERE)
     assert farm.verify(farm.cluster).status == SUCCESS
 
 
@@ -79,12 +80,15 @@ def test_what_one_member_refuses_is_brought_to_none(own: Farm) -> None:
     own.lab.web1.write(f"{APACHE}/pre.d/custom.conf", "# by its admin\n", user="aegir")
     put(own)
     own.hub.write(f"{INCLUDES}/extra.inc", "<?php\n", user="aegir")
+    own.lab.web1.sh('ln -s elsewhere "$1/post.d/last.conf"', APACHE, user="aegir")
     own.hub.write(f"{NGINX}/post.d/broken.conf", "no_such_directive on;\n", user="aegir")
     ran = own.verify(own.cluster)
     assert ran.status == ERROR
     mentions(ran.log, "PROVISION_CONFIG_TEST_FAILED", "no_such_directive")
     assert own.journals() == []
-    assert own.lab.web1.sh('ls -A "$1/pre.d"; ls -A "$1/post.d"', APACHE) == "custom.conf\n"
+    assert own.lab.web1.sh('ls -A "$1/pre.d"; ls -A "$1/post.d"', APACHE) == "custom.conf\nlast.conf\n"
+    assert own.lab.web1.sh('readlink "$1/post.d/last.conf"', APACHE) == "elsewhere\n"
+    assert not own.lab.web1.exists(FORMER)
     assert own.lab.web1.read(f"{APACHE}/pre.d/custom.conf") == "# by its admin\n"
     assert own.lab.web2.sh('ls -A "$1/pre.d"; ls -A "$1/post.d"', NGINX) == ""
     assert not own.lab.web2.exists(f"{INCLUDES}/extra.inc")
@@ -99,16 +103,21 @@ def test_what_somebody_put_on_a_member_stays(own: Farm) -> None:
         host.sh('mkdir "$1/pre.d/sub"', APACHE, user="aegir")
     web1.write(f"{APACHE}/pre.d/sub/deep.conf", "NoSuchDirective on\n", user="aegir")
     own.hub.write(f"{APACHE}/pre.d/sub/deep.conf", "# of the hub\n", user="aegir")
+    web1.write(ELSEWHERE, "# elsewhere\n", user="aegir")
+    web1.sh('ln -s ../../../../elsewhere.conf "$1/post.d/last.conf"', APACHE, user="aegir")
     put(own)
     ran = own.verify(own.cluster)
     # Apache loads all that a folder in pre.d holds, hidden files too.
     mentions(ran.log, "@server_web1labtest", f"{FORMER}/custom.conf.", f"{FORMER}/deep.conf.")
+    mentions(ran.log, f"{APACHE}/post.d/last.conf was a link to ../../../../elsewhere.conf", f"{FORMER}/last.conf.")
     own.serves("one.test", "web1", "web2")
     assert own.fetch_until(302, "web1", "own.test").status == 302
     assert web1.read(f"{APACHE}/pre.d/by-root.conf") == "# of this machine\n"
     assert web1.read(f"{INCLUDES}/member.inc") == "<?php // of this machine\n"
     for name in ("custom.conf", "deep.conf"):
         assert web1.sh('cat "$1/$2".*', FORMER, name) == "NoSuchDirective on\n"
+    assert web1.sh('cat "$1"/last.conf.*', FORMER) == web1.read(ELSEWHERE) == "# elsewhere\n"
+    assert web1.read(f"{APACHE}/post.d/last.conf") == "# last\n"
     assert web1.sh('stat -c "%a %U" "$1"', FORMER) == "700 aegir\n"
     # Somebody goes on with a file that was brought; it is no longer the hub's when the hub's goes.
     web1.write(f"{APACHE}/post.d/last.conf", "# changed\n", user="aegir")

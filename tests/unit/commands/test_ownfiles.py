@@ -11,7 +11,7 @@ import pytest
 from provision_py.commands.ownfiles import Plan, gather, plan
 from provision_py.contexts.model import Server
 from provision_py.errors import HostError
-from provision_py.system.configfile import ConfigFile, Directory
+from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import FileState, Look
 
 SERVER = Server("server_web1", "web1.example.test", "/var/aegir", "aegir")
@@ -26,16 +26,17 @@ def digest(text: str) -> str:
 def planned(
     there: str | None, *, known: str | None = None, owner: str = "aegir", kind: str = "file", hub: bool = True
 ) -> Plan:
-    """For one file that is ``there``, after ``known`` was brought."""
-    state = None if there is None else FileState(kind, 0o644, owner, owner, len(there))
+    """For one file that is ``there``, or one link that leads there, after ``known`` was brought."""
+    target = there if kind == "link" else None
+    state = None if there is None else FileState(kind, 0o644, owner, owner, len(there), target)
     contents = {PATH: there.encode()} if there is not None and kind == "file" else {}
     record: Mapping[str, str] = {} if known is None else {PATH: digest(known)}
     return plan([HUB] if hub else [], record, Look({PATH: state}, contents), SERVER)
 
 
 def test_what_is_missing_there_or_was_brought_becomes_what_it_is_here() -> None:
-    for found in (planned(None), planned("older", known="older"), planned("of the hub"), planned("", kind="link")):
-        assert found == Plan((HUB,), {PATH: digest("of the hub")})
+    for found in (planned(None), planned("older", known="older"), planned("of the hub")):
+        assert found == Plan((HUB,), brought={PATH: digest("of the hub")})
 
 
 def test_what_somebody_wrote_there_under_the_same_name_is_kept_aside() -> None:
@@ -47,12 +48,23 @@ def test_what_somebody_wrote_there_under_the_same_name_is_kept_aside() -> None:
         assert kept.path in found.warnings[0]
 
 
+def test_so_is_a_link_which_then_leads_to_the_same() -> None:
+    folder = PATH.rpartition("/")[0]
+    for target, leads in (("/etc/some.conf", "/etc/some.conf"), ("../some.conf", f"{folder}/../some.conf")):
+        for known in (None, "of the hub"):
+            found = planned(target, known=known, kind="link")
+            kept = f"{SERVER.config_path}/.former/own.conf.{digest(target)[:8]}"
+            assert (found.files, found.links) == ((HUB,), (Link(kept, leads),))
+            assert f"a link to {target}" in found.warnings[0] and kept in found.warnings[0]
+
+
 def test_what_is_gone_here_goes_there_if_it_is_as_it_was_brought() -> None:
     assert planned("older", known="older", hub=False) == Plan((ConfigFile(PATH, None),))
     assert planned(None, known="older", hub=False) == Plan()
     for found in (
         planned("by hand", known="older", hub=False),
         planned("older", known="older", owner="root", hub=False),
+        planned("../some.conf", known="older", kind="link", hub=False),
     ):
         assert (found.files, found.brought) == ((), {})
         assert f"{PATH} is gone on the hub, but stays there" in found.warnings[0]
@@ -60,7 +72,7 @@ def test_what_is_gone_here_goes_there_if_it_is_as_it_was_brought() -> None:
 
 
 def test_a_file_of_somebody_else_stays_if_it_is_the_same_and_is_in_the_way_otherwise() -> None:
-    assert planned("of the hub", owner="root") == Plan((), {PATH: digest("of the hub")})
+    assert planned("of the hub", owner="root") == Plan(brought={PATH: digest("of the hub")})
     with pytest.raises(HostError, match="belongs to root") as caught:
         planned("by hand", owner="root")
     assert (caught.value.code, caught.value.where) == ("PROVISION_MEMBER_FILE", "@server_web1")
