@@ -115,12 +115,15 @@ def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, ser
     user = server.script_user
     files: list[ConfigFile] = []
     links: list[Link] = []
+    brought: dict[str, str] = {}
     warnings: list[str] = []
     for file in wanted:
         there, state = look.contents.get(file.path), look.states[file.path]
         same = there is not None and _sum(there) == _sum_of(file)
         if state is not None and state.owner != user:
             if same:
+                # Not ours, unless it was brought before somebody took it over.
+                brought.update({file.path: known[file.path]} if file.path in known else {})
                 continue
             raise _foreign(file.path, state.owner, user, server.name)
         if there is not None and not same and _sum(there) != known.get(file.path):
@@ -130,7 +133,7 @@ def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, ser
             links.append(_kept_link(server, file.path, state.target))
             warnings.append(_replaced(file.path, f"a link to {state.target}", links[-1]))
         files.append(file)
-    brought = {file.path: _sum_of(file) for file in wanted}
+        brought[file.path] = _sum_of(file)
     for path in (path for path in known if path not in brought and look.states[path] is not None):
         if _is_as_brought(path, known, look, user):
             files.append(ConfigFile(path, None))

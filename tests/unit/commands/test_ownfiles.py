@@ -72,10 +72,17 @@ def test_what_is_gone_here_goes_there_if_it_is_as_it_was_brought() -> None:
 
 
 def test_a_file_of_somebody_else_stays_if_it_is_the_same_and_is_in_the_way_otherwise() -> None:
-    assert planned("of the hub", owner="root") == Plan(brought={PATH: digest("of the hub")})
+    assert planned("of the hub", owner="root") == Plan()
     with pytest.raises(HostError, match="belongs to root") as caught:
         planned("by hand", owner="root")
     assert (caught.value.code, caught.value.where) == ("PROVISION_MEMBER_FILE", "@server_web1")
+
+
+def test_only_what_was_brought_is_said_to_be_changed_when_it_goes_here() -> None:
+    taken_over = planned("of the hub", known="older", owner="root")
+    assert taken_over == Plan(brought={PATH: digest("older")})
+    assert "was changed there" in planned("of the hub", known="older", owner="root", hub=False).warnings[0]
+    assert planned("of the hub", owner="root", hub=False) == Plan()
 
 
 def test_folders_are_looked_through_and_links_followed(tmp_path: Path) -> None:
