@@ -63,7 +63,7 @@ def bring(session: Session, member: Server) -> OwnFiles:
     record = session.state / FOLDER / f"{member.name}.json"
     known = _read(record)
     look = _look(session.host_of(member), [*(file.path for file in wanted), *known], member.script_user)
-    planned = plan(wanted, known, look, member)
+    planned = plan(wanted, known, look, member, ours=[f"{master.include_path}/global.inc"])
     not_loaded = [f"{path} is not brought: it is a folder, and this web server loads files only" for path in refused]
     for warning in (*not_loaded, *planned.warnings):
         session.log.warning(f"@{member.name}: {warning}", code="PROVISION_MEMBER_FILE")
@@ -107,51 +107,67 @@ def gather(
     return directories, files
 
 
-def plan(wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, server: Server) -> Plan:
-    """What to do on a server that has this, and got ``known`` the last time.
+def plan(
+    wanted: Sequence[ConfigFile], known: Mapping[str, str], look: Look, server: Server, ours: Collection[str] = ()
+) -> Plan:
+    """What to do on a server that has this, and got ``known`` the last time. ``ours`` are paths that are the
+    backend's, whoever owns what is there.
 
     Raises HostError where another file of somebody else is in the way: it could be replaced, but not put back.
     """
-    user = server.script_user
     files: list[ConfigFile] = []
     links: list[Link] = []
     brought: dict[str, str] = {}
     warnings: list[str] = []
     for file in wanted:
-        there, state = look.contents.get(file.path), look.states[file.path]
-        same = there is not None and _sum(there) == _sum_of(file)
-        if state is not None and state.owner != user:
-            if same:
-                # Not ours, unless it was brought before somebody took it over.
-                brought.update({file.path: known[file.path]} if file.path in known else {})
+        state = look.states[file.path]
+        if state is not None and state.owner != server.script_user:
+            if _is_same(file, look):
+                if file.path in known:  # It was brought before somebody took it over.
+                    brought[file.path] = known[file.path]
                 continue
-            raise _foreign(file.path, state.owner, user, server.name)
-        if there is not None and not same and _sum(there) != known.get(file.path):
-            files.append(_kept(server, file.path, there))
-            warnings.append(_replaced(file.path, "another file than on the hub", files[-1]))
+            if file.path not in ours or (state.target is None and file.path not in look.contents):
+                raise _foreign(file.path, state.owner, server)
         if state is not None and state.target is not None:
             links.append(_kept_link(server, file.path, state.target))
             warnings.append(_replaced(file.path, f"a link to {state.target}", links[-1]))
+        elif file.path in look.contents and not _is_same(file, look) and not _is_as_brought(file.path, known, look):
+            files.append(_kept(server, file.path, look.contents[file.path]))
+            warnings.append(_replaced(file.path, "another file than on the hub", files[-1]))
         files.append(file)
         brought[file.path] = _sum_of(file)
-    for path in (path for path in known if path not in brought and look.states[path] is not None):
-        if _is_as_brought(path, known, look, user):
+    gone, staying = _gone(known, brought, look, server)
+    return Plan((*files, *gone), tuple(links), brought, (*warnings, *staying))
+
+
+def _gone(
+    known: Mapping[str, str], brought: Collection[str], look: Look, server: Server
+) -> tuple[list[ConfigFile], list[str]]:
+    """Of what was brought and is gone on the hub: what is to go there too, and what is to be said of the rest."""
+    files: list[ConfigFile] = []
+    warnings: list[str] = []
+    for path in (path for path in known if path not in brought):
+        state = look.states[path]
+        if state is not None and state.owner == server.script_user and _is_as_brought(path, known, look):
             files.append(ConfigFile(path, None))
-        else:
+        elif state is not None:
             warnings.append(f"{path} is gone on the hub, but stays there, because it was changed there")
-    return Plan(tuple(files), tuple(links), brought, tuple(warnings))
+    return files, warnings
 
 
-def _is_as_brought(path: str, known: Mapping[str, str], look: Look, user: str) -> bool:
-    state, content = look.states[path], look.contents.get(path)
-    return state is not None and state.owner == user and content is not None and _sum(content) == known[path]
+def _is_same(file: ConfigFile, look: Look) -> bool:
+    return file.path in look.contents and _sum(look.contents[file.path]) == _sum_of(file)
 
 
-def _foreign(path: str, owner: str, user: str, server: str) -> HostError:
+def _is_as_brought(path: str, known: Mapping[str, str], look: Look) -> bool:
+    return path in look.contents and _sum(look.contents[path]) == known.get(path)
+
+
+def _foreign(path: str, owner: str, server: Server) -> HostError:
     return HostError(
         f"{path} is another file than on the hub and belongs to {owner}, so it is not replaced",
-        where=f"@{server}",
-        hint=f"Give it another name there, or give it to {user}",
+        where=f"@{server.name}",
+        hint=f"Give it another name there, or give it to {server.script_user}",
         code="PROVISION_MEMBER_FILE",
     )
 

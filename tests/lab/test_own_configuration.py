@@ -105,6 +105,7 @@ def test_what_somebody_put_on_a_member_stays(own: Farm) -> None:
     own.hub.write(f"{APACHE}/pre.d/sub/deep.conf", "# of the hub\n", user="aegir")
     web1.write(ELSEWHERE, "# elsewhere\n", user="aegir")
     web1.sh('ln -s ../../../../elsewhere.conf "$1/post.d/last.conf"', APACHE, user="aegir")
+    web1.sh('chown root "$1"/global.inc; echo "// of root" >>"$1"/global.inc', INCLUDES)
     put(own)
     ran = own.verify(own.cluster)
     # Apache loads all that a folder in pre.d holds, hidden files too.
@@ -113,6 +114,8 @@ def test_what_somebody_put_on_a_member_stays(own: Farm) -> None:
     own.serves("one.test", "web1", "web2")
     assert own.fetch_until(302, "web1", "own.test").status == 302
     assert web1.read(f"{APACHE}/pre.d/by-root.conf") == "# of this machine\n"
+    assert web1.read(f"{INCLUDES}/global.inc") == own.hub.read(f"{INCLUDES}/global.inc")
+    mentions(ran.log, f"{FORMER}/global.inc.")
     assert web1.read(f"{INCLUDES}/member.inc") == "<?php // of this machine\n"
     for name in ("custom.conf", "deep.conf"):
         assert web1.sh('cat "$1/$2".*', FORMER, name) == "NoSuchDirective on\n"

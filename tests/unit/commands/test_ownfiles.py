@@ -24,14 +24,15 @@ def digest(text: str) -> str:
 
 
 def planned(
-    there: str | None, *, known: str | None = None, owner: str = "aegir", kind: str = "file", hub: bool = True
-) -> Plan:
+    there: str | None, *, known: str | None = None, owner: str = "aegir", kind: str = "file", hub: bool = True,
+    readable: bool = True, ours: bool = False,
+) -> Plan:  # fmt: skip
     """For one file that is ``there``, or one link that leads there, after ``known`` was brought."""
     target = there if kind == "link" else None
     state = None if there is None else FileState(kind, 0o644, owner, owner, len(there), target)
-    contents = {PATH: there.encode()} if there is not None and kind == "file" else {}
+    contents = {PATH: there.encode()} if there is not None and kind == "file" and readable else {}
     record: Mapping[str, str] = {} if known is None else {PATH: digest(known)}
-    return plan([HUB] if hub else [], record, Look({PATH: state}, contents), SERVER)
+    return plan([HUB] if hub else [], record, Look({PATH: state}, contents), SERVER, [PATH] if ours else [])
 
 
 def test_what_is_missing_there_or_was_brought_becomes_what_it_is_here() -> None:
@@ -76,6 +77,13 @@ def test_a_file_of_somebody_else_stays_if_it_is_the_same_and_is_in_the_way_other
     with pytest.raises(HostError, match="belongs to root") as caught:
         planned("by hand", owner="root")
     assert (caught.value.code, caught.value.where) == ("PROVISION_MEMBER_FILE", "@server_web1")
+
+
+def test_what_is_the_backends_is_replaced_whoever_owns_it() -> None:
+    assert planned("by hand", owner="root", ours=True) == planned("by hand")
+    assert planned("../some.inc", owner="root", kind="link", ours=True) == planned("../some.inc", kind="link")
+    with pytest.raises(HostError, match="belongs to root"):
+        planned("by hand", owner="root", ours=True, readable=False)
 
 
 def test_only_what_was_brought_is_said_to_be_changed_when_it_goes_here() -> None:
