@@ -14,6 +14,7 @@ from provision_py.system import rsync, staging, transfer
 from provision_py.system.rsync import Change, SyncOptions, Tree, Uploads
 from provision_py.system.ssh import SshHost
 from provision_py.system.transfer import Merged
+from provision_py.system.uploadkinds import Kinds
 
 _AS_IT_WAS = "All web servers have what they had before"
 #: Of a switch that failed on one: undoing it comes next, and says itself where it fails.
@@ -56,13 +57,14 @@ class ReleaseTree:
         note({"changed": list(changing), "empty": empty})
         arriving = {server: host for server, host in hosts.items() if server in changing or server in record["new"]}
         done = None if record["new"] else _AS_IT_WAS
-        everywhere(arriving, lambda server: self._bring(world, arriving[server], record, plans.get(server)),
-                   "was not synced", done)  # fmt: skip
+        arrived = everywhere(arriving, lambda server: self._bring(world, arriving[server], record, plans.get(server)),
+                             "was not synced", done)  # fmt: skip
         everywhere(changing, lambda server: staging.switch(changing[server], record["work"], self.roots),
                    "did not take its files", _GOING_BACK)  # fmt: skip
-        everywhere(
-            having, lambda server: self._merge(world, having[server], plans[server]), "did not get all uploads"
-        )
+        told = {**plans, **dict(arrived)}
+        here = transfer.upload_kinds(self.tree) if self.uploads is Uploads.MERGE else {}
+        everywhere(hosts, lambda server: self._merge(world, hosts[server], told[server], here),
+                   "did not get all uploads")  # fmt: skip
 
     def _plan(self, host: SshHost) -> Sequence[Change]:
         for leftover in staging.work_folders(host, self.tree.path):
@@ -70,19 +72,25 @@ class ReleaseTree:
         # MERGE is a run of its own, after the switch.
         return staging.plan(host, self.tree, self.roots, self.options, self.uploads)
 
-    def _bring(self, world: World, host: SshHost, record: Record, changes: Sequence[Change] | None) -> None:
-        def progress(count: int) -> None:
-            world.log.notice(f"{self.tree.path}: {count} changes so far", host=host.name)
+    def _bring(
+        self, world: World, host: SshHost, record: Record, changes: Sequence[Change] | None
+    ) -> Sequence[Change]:
+        progress = self._progress(world, host)
+        if changes is None:
+            return transfer.push_tree(
+                host, self.tree, self.roots, self.options, uploads=self.uploads, progress=progress
+            )
+        staging.stage(host, self.tree, record["work"], changes, self.options, progress)
+        staging.check(host, record["work"], self.roots)
+        return changes
 
-        if changes is not None:
-            staging.stage(host, self.tree, record["work"], changes, self.options, progress)
-            staging.check(host, record["work"], self.roots)
-            return
-        pushed = transfer.push(host, self.tree, self.roots, self.options, uploads=self.uploads, progress=progress)
-        tell(world, host, f"{self.tree.path} synced", pushed)
+    def _progress(self, world: World, host: SshHost) -> transfer.Progress:
+        return lambda count: world.log.notice(f"{self.tree.path}: {count} changes so far", host=host.name)
 
-    def _merge(self, world: World, host: SshHost, changes: Sequence[Change]) -> None:
-        merged = transfer.merge(host, self.tree, self.options) if self.uploads is Uploads.MERGE else Merged()
+    def _merge(self, world: World, host: SshHost, changes: Sequence[Change], here: Kinds) -> None:
+        merged = Merged()
+        if self.uploads is Uploads.MERGE:
+            merged = transfer.merge(host, self.tree, here, self.options, self._progress(world, host))
         tell(world, host, f"{self.tree.path} synced", [*changes, *merged.changes])
         for path in merged.left:
             world.log.warning(

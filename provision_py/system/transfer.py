@@ -16,6 +16,7 @@ from provision_py.system.multiplex import meaning
 from provision_py.system.rsync import NO_OPTIONS, Change, SyncOptions, Tree, Uploads
 from provision_py.system.shell import words
 from provision_py.system.ssh import SshHost
+from provision_py.system.uploadkinds import Kinds
 
 #: Gets the number of paths changed so far, every few seconds.
 Progress = Callable[[int], None]
@@ -40,12 +41,27 @@ def push(
     Raises HostError when the source or the target is not fit (see :func:`check_source`, :func:`check_target`), or
     when the transfer fails; what had arrived by then stays, and nothing was deleted.
     """
+    changes = push_tree(host, tree, roots, options, uploads=uploads, progress=progress)
+    if uploads is not Uploads.MERGE:
+        return changes
+    return [*changes, *merge(host, tree, upload_kinds(tree), options, progress).changes]
+
+
+def push_tree(
+    host: SshHost,
+    tree: Tree,
+    roots: Sequence[str],
+    options: SyncOptions = NO_OPTIONS,
+    *,
+    uploads: Uploads = Uploads.LEAVE,
+    progress: Progress | None = None,
+) -> list[Change]:
+    """:func:`push` up to the uploads that are to be merged."""
     check_source(tree.path, roots)
     check_target(host, tree.path, roots)
     _make_parents(host, tree.path)
     ssh = host.multiplexer.command()
-    changes = run_rsync(host, rsync.push_argv(tree, host.name, ssh, options, uploads=uploads), tree.path, progress)
-    return [*changes, *merge(host, tree, options, progress).changes] if uploads is Uploads.MERGE else changes
+    return run_rsync(host, rsync.push_argv(tree, host.name, ssh, options, uploads=uploads), tree.path, progress)
 
 
 def _make_parents(host: SshHost, path: str) -> None:
@@ -65,14 +81,29 @@ class Merged:
     left: Sequence[str] = ()
 
 
-def merge(host: SshHost, tree: Tree, options: SyncOptions = NO_OPTIONS, progress: Progress | None = None) -> Merged:
-    """Add uploads of a tree's sites to those on another machine. Raises HostError."""
-    folders = [folder for folder in rsync.uploads_of(tree) if os.path.isdir(folder)]
+def upload_kinds(tree: Tree) -> Kinds:
+    """What uploads of a tree's sites are here. All of them are looked at: once is enough for all machines."""
+    folders = _upload_folders(tree)
+    return uploadkinds.kinds_here(folders) if folders else {}
+
+
+def merge(
+    host: SshHost, tree: Tree, here: Kinds, options: SyncOptions = NO_OPTIONS, progress: Progress | None = None
+) -> Merged:
+    """Add uploads of a tree's sites to those on another machine; ``here`` is what :func:`upload_kinds` found.
+
+    Raises HostError.
+    """
+    folders = _upload_folders(tree)
     if not folders:
         return Merged()
-    left = uploadkinds.conflicts(host, folders)
+    left = uploadkinds.conflicts(host, folders, here)
     argv = rsync.merge_argv(folders, host.name, host.multiplexer.command(), options, leave=left)
     return Merged(run_rsync(host, argv, tree.path, progress), left)
+
+
+def _upload_folders(tree: Tree) -> list[str]:
+    return [folder for folder in rsync.uploads_of(tree) if os.path.isdir(folder)]
 
 
 def fetch(
@@ -92,7 +123,7 @@ def fetch(
     folder = f"{clean}/" if state.kind == "directory" else clean
     if os.path.isdir(clean) and state.kind != "directory":
         raise rsync.outside(path, roots, why=f"is a {state.kind} on {host.name} and a folder here, which is not")
-    left = uploadkinds.conflicts(host, [clean]) if os.path.isdir(clean) else []
+    left = uploadkinds.conflicts(host, [clean], uploadkinds.kinds_here([clean])) if os.path.isdir(clean) else []
     argv = rsync.fetch_argv(folder, host.name, host.multiplexer.command(), options, leave=left)
     return run_rsync(host, argv, clean, progress, source=host.name)
 

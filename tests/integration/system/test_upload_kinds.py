@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provision_py.sandbox.base import Sandbox
 from provision_py.steps.release import ReleaseTree
-from provision_py.system import transfer
+from provision_py.system import process, transfer
+from provision_py.system.host import Completed, Host
 from provision_py.system.rsync import Tree, Uploads
 from system.machines import OneWorld, Other, put, start_other
 
@@ -63,10 +65,10 @@ def seen(path: Path) -> list[object]:
     return [path.is_dir(), path.is_file(), [found.name for found in path.rglob("*")] if path.is_dir() else None]
 
 
-def released(other: Other, tmp_path: Path) -> OneWorld:
-    world = OneWorld(web1=other.host)
+def released(other: Other, tmp_path: Path, **hosts: Host) -> OneWorld:
+    world = OneWorld(web1=other.host, **hosts)
     site = str(other.root / SITE)
-    step = ReleaseTree(["web1"], Tree(site, sites=(site,)), [str(other.root)], uploads=Uploads.MERGE)
+    step = ReleaseTree(list(world.hosts), Tree(site, sites=(site,)), [str(other.root)], uploads=Uploads.MERGE)
     record = step.prepare(world, tmp_path)
     step.apply(world, record, record.update)
     return world
@@ -100,6 +102,25 @@ def test_so_it_is_when_they_are_fetched(other: Other, pair: tuple[Make, Make]) -
     assert (other.root / SITE / "files/visitor").read_text() == "from there"
 
 
+def test_what_lies_here_is_looked_through_once_for_all(
+    other: Other, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = start_other(sandbox, other.root, "new")
+    looked, run = [], process.run
+
+    def watched(argv: Sequence[str], **options: Any) -> Completed:
+        looked.extend([argv] if "find" in argv[-1] else [])
+        return run(argv, **options)
+
+    monkeypatch.setattr(process, "run", watched)
+    put(other.disk / SITE, files__new__er="a folder there")
+    world = released(other, tmp_path, web2=new.host)
+    assert len(looked) == 1
+    assert (new.text(f"{SITE}/files/new"), new.text(f"{SITE}/settings")) == ("from here", "x")
+    assert [entry.host for entry in world.sink.entries if entry.type == "warning"] == [other.host.name]
+    new.machine.close()
+
+
 def test_links_to_folders_are_folders(other: Other, tmp_path: Path) -> None:
     """On both sides, as rsync takes them."""
     put(other.root, store__one="from here")
@@ -113,3 +134,16 @@ def test_links_to_folders_are_folders(other: Other, tmp_path: Path) -> None:
     world = released(other, tmp_path)
     assert other.text(f"{SITE}/files/there/one") == other.text("elsewhere/three") == "from here"
     assert not [entry for entry in world.sink.entries if entry.type == "warning"]
+
+
+def test_so_it_is_where_all_uploads_lie_behind_a_link(other: Other, tmp_path: Path) -> None:
+    for place in (other.root, other.disk):
+        (place / SITE / "files").rename(place / "store")
+        (place / SITE / "files").symlink_to("../../../../store")
+    file(other.root / "store/odd")
+    folder(other.disk / "store/odd")
+    world = released(other, tmp_path)
+    assert other.text("store/odd/inner/one") == "in a folder"
+    assert (other.root / "store/odd").read_text() == "a file"
+    (warning,) = [entry for entry in world.sink.entries if entry.type == "warning"]
+    assert repr(str(other.root / SITE / "files/odd")) in warning.message
