@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provision_py.sandbox.base import Sandbox
 from provision_py.system import sameness, transfer
+from provision_py.system.host import Completed
 from provision_py.system.local import LocalHost
 from provision_py.system.rsync import VCS, Tree, Uploads, uploads_of
-from provision_py.system.sameness import Wanted, ask, having
+from provision_py.system.sameness import Answers, Wanted, ask, having
 from system.machines import Other, put, start_other
 
 
@@ -130,6 +132,31 @@ def test_doubts_are_differences(site: Site, monkeypatch: pytest.MonkeyPatch) -> 
     site.other.machine.sshd.stop()
     site.other.host.close()
     assert not site.is_alike()
+
+
+def test_too_many_uploads_are_not_listed_to_the_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, run = [], LocalHost.run
+
+    def heard(host: LocalHost, argv: Sequence[str], **options: Any) -> Completed:
+        said.append(run(host, argv, **options))
+        return said[-1]
+
+    put(site.here, **{f"files__{number}": "x" for number in range(100)})
+    monkeypatch.setattr(sameness, "_MOST", 100)
+    monkeypatch.setattr(LocalHost, "run", heard)
+    wanted = Wanted([str(site.here)], uploads_of(site.tree))
+    ahead = ask(LocalHost(), [site.other.host], wanted)
+    assert ahead == Answers(None)
+    assert having(LocalHost(), [site.other.host], wanted, ahead) == []
+    assert [len(done.stdout) for done in said] == [101, 101]
+
+
+def test_what_could_not_be_looked_at_ahead_is_asked_later(site: Site) -> None:
+    """Drupal works on the hub meanwhile, and folders go."""
+    wanted = Wanted([str(site.here)], uploads_of(site.tree))
+    assert having(LocalHost(), [site.other.host], wanted, Answers(None)) == [site.other.host]
+    (site.here / "files/circle").symlink_to(".")
+    assert ask(LocalHost(), [site.other.host], wanted) == Answers(None)
 
 
 @dataclass
