@@ -1,19 +1,23 @@
-"""Two private web servers as members of a cluster, and real load balancers in front of them."""
+"""Private web servers as members of a cluster, and real load balancers in front of them."""
 
 from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from provision_py.commands import lb_config
-from provision_py.commands.session import Session
+from provision_py.commands.session import Session, new_session
 from provision_py.php.values import PhpValue
 from provision_py.sandbox import programs
 from provision_py.sandbox.base import Sandbox, free_port
-from provision_py.sandbox.nginx import Nginx
+from provision_py.sandbox.nginx import Nginx, start_nginx
 from provision_py.sandbox.webserver import Response, fetch
+from provision_py.services.plugins import Plugins
+from tests.conftest import needed
 
 HAPROXY = programs.Program(("haproxy",), "haproxy")
 STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
@@ -45,7 +49,7 @@ server {{
 
 @dataclass
 class Lab:
-    """Two members, and a session whose contexts describe them as the cluster ``@cluster``."""
+    """The members, and a session whose contexts describe them as the cluster ``@cluster``."""
 
     sandbox: Sandbox
     session: Session
@@ -131,6 +135,32 @@ class Balancer:
         return subprocess.run([*argv, url], capture_output=True, text=True, check=True).stdout
 
 
+@contextmanager
+def running_lab(home: Path, names: Sequence[str]) -> Iterator[Lab]:
+    """Members of these names, with the site; ``home`` is the folder for a session's contexts."""
+    sandbox = Sandbox.create(prefix="provision-py-test-")
+    try:
+        with needed():
+            members = {name: start_nginx(sandbox, name=name) for name in names}
+        session = new_session(home / ".drush", Plugins.load())
+        lab = Lab(sandbox, session, members, sandbox.path / "certificates", {name: free_port() for name in members})
+        make_certificate(lab.certificates)
+        store_contexts(lab)
+        for name, server in members.items():
+            write_site(lab, name)
+            server.reload()
+        yield lab
+    finally:
+        sandbox.remove()
+
+
+def installed(program: str) -> str:
+    """The balancer of this name, ``haproxy`` or ``nginx``, where it is installed."""
+    with needed():
+        programs.find(HAPROXY if program == "haproxy" else programs.NGINX)
+    return program
+
+
 def nginx_settings(sandbox: Sandbox, files: dict[str, Path]) -> Path:
     """A whole nginx configuration around the balancer's files."""
     folder = sandbox.folder("balancer", user=sandbox.accounts.web_user)
@@ -202,7 +232,7 @@ def store_contexts(lab: Lab) -> None:
             "http_ssl_port": lab.ports[name],
         }
         store.save(f"@{name}", {"context_type": "server", "remote_host": "127.0.0.1", **options})
-    group = {"http_service_type": "cluster", "cluster_web_servers": "@web1,@web2"}
+    group = {"http_service_type": "cluster", "cluster_web_servers": ",".join(f"@{name}" for name in lab.members)}
     store.save("@cluster", {"context_type": "server", "remote_host": "cluster", **group})
     store.save("@db", {"context_type": "server", "remote_host": "db.example.test", "db_service_type": "mysql"})
     store.save("@platform", {"context_type": "platform", "root": f"{root}/platform", "web_server": "@cluster"})

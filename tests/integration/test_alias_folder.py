@@ -6,11 +6,12 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.modes import mode_of
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -43,16 +44,6 @@ def run(home: Path, *words: str, expect: int = 0) -> subprocess.CompletedProcess
     assert "PROVISION_DEFECT" not in done.stderr
     assert done.returncode == expect, done.stderr
     return done
-
-
-@contextmanager
-def mode_of(path: Path, mode: int) -> Iterator[None]:
-    former = path.stat().st_mode
-    path.chmod(mode)
-    try:
-        yield
-    finally:
-        path.chmod(former)
 
 
 def alias(home: Path, name: str) -> Path:

@@ -17,37 +17,23 @@ from balancers import (
     SESSION,
     STREAM_MODULE,
     Lab,
-    make_certificate,
+    installed,
     nginx_settings,
-    store_contexts,
+    running_lab,
     write_site,
 )
 
-from provision_py.commands.session import new_session
 from provision_py.php.values import PhpValue
 from provision_py.sandbox import programs
 from provision_py.sandbox.base import Sandbox, free_port
 from provision_py.sandbox.nginx import start_nginx
-from provision_py.services.plugins import Plugins
 from tests.conftest import needed
 
 
 @pytest.fixture(scope="module")
 def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    sandbox = Sandbox.create(prefix="provision-py-test-")
-    try:
-        with needed():
-            members = {name: start_nginx(sandbox, name=name) for name in ("web1", "web2")}
-        session = new_session(tmp_path_factory.mktemp("home") / ".drush", Plugins.load())
-        lab = Lab(sandbox, session, members, sandbox.path / "certificates", {name: free_port() for name in members})
-        make_certificate(lab.certificates)
-        store_contexts(lab)
-        for name, server in members.items():
-            write_site(lab, name)
-            server.reload()
+    with running_lab(tmp_path_factory.mktemp("home"), ("web1", "web2")) as lab:
         yield lab
-    finally:
-        sandbox.remove()
 
 
 @pytest.fixture
@@ -69,9 +55,7 @@ WISHES: list[dict[str, str]] = [
 
 @pytest.fixture(params=BALANCERS)
 def program(request: pytest.FixtureRequest) -> str:
-    with needed():
-        programs.find(HAPROXY if request.param == "haproxy" else programs.NGINX)
-    return str(request.param)
+    return installed(str(request.param))
 
 
 @pytest.mark.parametrize("wishes", WISHES, ids=str)

@@ -6,14 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from balancers import FORM, HAPROXY, SESSION, Lab, make_certificate, store_contexts, write_site
+from balancers import FORM, SESSION, Lab, installed, running_lab
 
-from provision_py.commands.session import new_session
-from provision_py.sandbox import programs
-from provision_py.sandbox.base import Sandbox, free_port
 from provision_py.sandbox.nginx import start_nginx
-from provision_py.services.plugins import Plugins
-from tests.conftest import needed
 
 NAMES = ("web1", "web2", "web3")
 FILES = "/sites/a.example.test/files"
@@ -22,24 +17,12 @@ FILES = "/sites/a.example.test/files"
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A cluster of three members; each has a file, a style sheet and a picture of its own."""
-    sandbox = Sandbox.create(prefix="provision-py-test-")
-    try:
-        with needed():
-            members = {name: start_nginx(sandbox, name=name) for name in NAMES}
-        session = new_session(tmp_path_factory.mktemp("home") / ".drush", Plugins.load())
-        lab = Lab(sandbox, session, members, sandbox.path / "certificates", {name: free_port() for name in members})
-        make_certificate(lab.certificates)
-        store_contexts(lab)
-        session.store.save("@cluster", {"cluster_web_servers": "@web1,@web2,@web3"})
-        for name, server in members.items():
-            write_site(lab, name)
-            folder = sandbox.path / f"{name}-root{FILES}"
+    with running_lab(tmp_path_factory.mktemp("home"), NAMES) as lab:
+        for name in NAMES:
+            folder = lab.sandbox.path / f"{name}-root{FILES}"
             (folder / f"{name}.txt").write_text(name)
             (folder / f"css/{name}.css").write_text(name)
-            server.reload()
         yield lab
-    finally:
-        sandbox.remove()
 
 
 @pytest.fixture
@@ -50,9 +33,7 @@ def lab(three: Lab) -> Iterator[Lab]:
 
 @pytest.fixture(params=["haproxy", "nginx"])
 def program(request: pytest.FixtureRequest) -> str:
-    with needed():
-        programs.find(HAPROXY if request.param == "haproxy" else programs.NGINX)
-    return str(request.param)
+    return installed(str(request.param))
 
 
 @pytest.mark.parametrize(

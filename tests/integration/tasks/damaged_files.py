@@ -1,4 +1,4 @@
-"""Files that are damaged for a while: of another content, moved away, of another mode."""
+"""Files that are damaged for a while: of another content, moved away."""
 
 from __future__ import annotations
 
@@ -33,16 +33,6 @@ def moved(path: Path) -> Iterator[None]:
         yield
     finally:
         away.rename(path)
-
-
-@contextmanager
-def mode_of(path: Path, mode: int) -> Iterator[None]:
-    former = path.stat().st_mode
-    path.chmod(mode)
-    try:
-        yield
-    finally:
-        path.chmod(former)
 
 
 def alias_file(trial: Trial, name: str) -> Path:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from damaged_files import alias_file, changed, mode_of, moved
+from damaged_files import alias_file, changed, moved
 from trials import OTHER, Trial
+
+from tests.modes import mode_of
 
 
 class TestContexts:

@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from damaged_files import changed, mode_of, moved
+from damaged_files import changed, moved
 from trials import Trial
 
 from provision_py.php.files import read_drushrc
 from provision_py.sandbox.platforms import fail_install
+from tests.modes import mode_of
 
 
 class TestPlatform:

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from trials import Trial, bound_by_modes
 
-
-@contextmanager
-def closed(path: Path) -> Iterator[None]:
-    former = path.stat().st_mode
-    path.chmod(0)
-    try:
-        yield
-    finally:
-        path.chmod(former)
+from tests.modes import mode_of
 
 
 def refused(trial: Trial, *words: str, path: Path) -> None:
@@ -41,29 +31,21 @@ def again(trial: Trial, site: int, task: int, path: Path) -> None:
 def test_a_sites_folder(trial: Trial) -> None:
     site, folder = trial.installed()
     task = trial.hosting.front.queue_task(site, "verify")
-    with closed(folder):
+    with mode_of(folder, 0):
         trial.fails(task, "PROVISION_PHP_DATA", str(folder), run=trial.unprivileged)
         refused(trial, f"@{folder.name}", "provision-verify", path=folder)
         refused(trial, f"@{folder.name}", "provision-install", path=folder)
     trial.succeeds(site, "verify", folder.name)
 
 
-def test_the_folder_of_all_sites(trial: Trial) -> None:
+@pytest.mark.parametrize("place", ["sites", "docroot"])
+def test_the_folders_around_it(trial: Trial, place: str) -> None:
     site, folder = trial.installed()
-    task = trial.hosting.front.queue_task(site, "verify")
-    with closed(trial.sites):
-        refused(trial, f"@{folder.name}", "provision-verify", path=trial.sites)
-        assert trial.unprivileged(task) == 1
-    assert "PROVISION_INTERNAL" not in trial.hosting.errors(task)
-    trial.succeeds(site, "verify", folder.name)
-
-
-def test_the_platforms_folder(trial: Trial) -> None:
-    site, folder = trial.installed()
-    task = trial.hosting.front.queue_task(site, "verify")
-    with closed(trial.docroot):
-        refused(trial, f"@{folder.name}", "provision-verify", path=trial.docroot)
-        refused(trial, "provision-save", f"@{folder.name}", path=trial.docroot)
+    task, path = trial.hosting.front.queue_task(site, "verify"), getattr(trial, place)
+    with mode_of(path, 0):
+        refused(trial, f"@{folder.name}", "provision-verify", path=path)
+        if place == "docroot":
+            refused(trial, "provision-save", f"@{folder.name}", path=path)
         assert trial.unprivileged(task) == 1
     assert "PROVISION_INTERNAL" not in trial.hosting.errors(task)
     trial.succeeds(site, "verify", folder.name)
@@ -74,7 +56,7 @@ def test_our_own_folders(trial: Trial, name: str) -> None:
     site, folder = trial.installed()
     task = trial.hosting.front.queue_task(site, "verify")
     path = trial.state / name
-    with closed(path):
+    with mode_of(path, 0):
         refused(trial, f"@{folder.name}", "provision-verify", path=path)
         if name != "locks":
             refused(trial, "recover", "--list", path=path)
@@ -86,7 +68,7 @@ def test_our_own_folders(trial: Trial, name: str) -> None:
 def test_our_own_folders_and_the_queue(trial: Trial, name: str) -> None:
     site, _ = trial.installed()
     task = trial.hosting.front.queue_task(site, "verify")
-    with closed(trial.state / name):
+    with mode_of(trial.state / name, 0):
         refused(trial, "hosting-tasks", path=trial.state / name)
     again(trial, site, task, trial.state / name)
 
@@ -95,7 +77,7 @@ def test_a_journal_of_somebody_else(trial: Trial) -> None:
     journal = trial.state / "journal/1-of-root"
     journal.mkdir(parents=True)
     (journal / "journal.jsonl").write_text("")
-    with closed(journal):
+    with mode_of(journal, 0):
         refused(trial, f"@{trial.installed_beside()}", "provision-verify", path=journal)
     (journal / "journal.jsonl").unlink()
     journal.rmdir()
@@ -108,7 +90,7 @@ def test_sites_php(trial: Trial) -> None:
     if not there:
         path.write_text("<?php\n")
     task = trial.hosting.front.queue_task(site, "verify")
-    with closed(path):
+    with mode_of(path, 0):
         trial.fails(task, "PROVISION_PHP_DATA", str(path), run=trial.unprivileged)
     if not there:
         path.unlink()
@@ -118,5 +100,5 @@ def test_sites_php(trial: Trial) -> None:
 @pytest.mark.parametrize("words", [["hosting-tasks"], ["hosting-dispatch"], ["@server_master", "provision-verify"]])
 def test_the_folder_of_alias_files(trial: Trial, words: list[str]) -> None:
     folder = trial.hosting.installation.drush_dir
-    with closed(folder):
+    with mode_of(folder, 0):
         refused(trial, *words, path=folder)

@@ -9,6 +9,7 @@ import random
 import signal
 import time
 
+import pytest
 from trials import DIED, Before, Trial, kill, reaped
 
 from provision_py.steps.journal import Journal
@@ -144,13 +145,6 @@ class TestAcceptedOrNot:
         assert trial.status(task) == 1, trial.log(task)
         assert trial.hosting.fetch_until(200, "/", uri).status == 200
 
-    def test_killed_right_before_the_results_are_stored(self, trial: Trial) -> None:
-        site, uri, task = trial.new_site()
-        before = trial.before()
-        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "apply_success") == -signal.SIGKILL
-        recovered(trial, task, before)
-        trial.succeeds(site, "install", uri)
-
     def test_killed_before_the_claim(self, trial: Trial) -> None:
         _, uri, task = trial.new_site()
         assert killed_in(trial, task, "provision_py.dispatch.taskrun", "claim_task") == -signal.SIGKILL
@@ -159,10 +153,13 @@ class TestAcceptedOrNot:
         assert trial.hosting.fetch_until(200, "/", uri).status == 200
         assert trial.hosting.db.rows("SELECT * FROM {semaphore}") == []
 
-    def test_killed_after_the_claim(self, trial: Trial) -> None:
+    @pytest.mark.parametrize(
+        "moment", ["command_line", "apply_success"], ids=["after the claim", "right before the results are stored"]
+    )
+    def test_killed_between_the_claim_and_the_results(self, trial: Trial, moment: str) -> None:
         site, uri, task = trial.new_site()
         before = trial.before()
-        assert killed_in(trial, task, "provision_py.dispatch.taskrun", "command_line") == -signal.SIGKILL
+        assert killed_in(trial, task, "provision_py.dispatch.taskrun", moment) == -signal.SIGKILL
         recovered(trial, task, before)
         trial.succeeds(site, "install", uri)
 
