@@ -49,6 +49,8 @@ def _fill(hosting: Hosting) -> None:
         ("parent.test", "/one/index.php", "one.parent.test"),
         ("parent.test", "/one/update.php", "one.parent.test"),
         ("parent.test", "/one/vendors", "one.parent.test"),
+        ("parent.test", "/one/drush", "one.parent.test"),
+        ("parent.test", "/two/deep/scripts/x", "two.parent.test"),
         ("parent.test", "/two/deep/node/1", "two.parent.test"),
         ("parent.test", "/two/deep/update.php/selection", "two.parent.test"),
         ("parent.test", "/two/node/1", "parent.test"),
