@@ -7,9 +7,11 @@ All patterns are PCRE, matched without regard to case against the decoded path o
 
 from __future__ import annotations
 
-#: File name endings that run as PHP on one server or another, wherever in a name they stand: ``x.php.bak``, and with
-#: what people put behind them: ``x.php_old``, ``x.php copy``. Drupal calls an upload ``x.php_.txt``.
-PHP_NAME = r"\.(?:php[0-9]?|phtml|phar|phps|pht)(?:[/.~]|$|[^a-z0-9/.][^/.]*$)"
+_PHP = r"php[0-9]?|phtml|phar|phps|pht"
+
+#: File name endings that run as PHP on one server or another, wherever in a name they stand: ``x.php.bak``.
+#: Drupal calls an upload ``x.php_.txt``.
+PHP_NAME = rf"\.(?:{_PHP})(?:[/.~]|$)"
 
 #: Scripts of Drupal and of a few modules that browsers call. Every other script is refused, asked for or not.
 _SCRIPTS = (
@@ -27,7 +29,7 @@ FORBIDDEN_PHP = rf"^(?!/+(?:{'|'.join(_SCRIPTS)})(?:/|$))(?s:.*){PHP_NAME}"
 _LEFTOVER = r"(?:~|\.sw[a-p]|\.bak|\.orig|\.save|\.old|\.rej)"
 _CODE = r"engine|inc|info|install|make|module|profile|test|theme|twig|tpl|xtmpl|po|sh|ya?ml|neon|dist"
 _PACKED = r"(?:\.(?:tar|t?gz|t?bz2?|t?xz|zst|lz4|lzma|zip|7z|rar|gpg|[0-9][0-9_-]*))"
-_DUMP = rf"[^/.]*sql(?:{_PACKED}*|[^a-z0-9/.][^/.]*)"
+_DUMP = rf"[^/.]*sql{_PACKED}*"
 _SITE_OR_SHORT = r"^/+(?:sites/+[^/]+/+)?files/+"
 
 #: Name of a rule, its pattern. Whether something lies at the path does not matter, so nothing can be probed.
@@ -63,6 +65,10 @@ FORBIDDEN = (
 
 #: Folders that are code where they exist, and may be an address of the site where they do not.
 FORBIDDEN_IF_THERE = r"^/+(?:core/+)?(?:vendor|node_modules|private|drush|scripts|config)(?:/|$)"
+
+#: What people put behind the ending of a script or a dump: ``x.php_old``, ``x.sql copy``. Where there is no such file
+#: it may be an address of the site, such as a search for ``settings.php permissions``.
+COPY_IF_THERE = rf"\.(?:{_PHP}|[^/.]*sql)[^a-z0-9/.][^/.]*$"
 
 #: Query strings of the attack that SA-CORE-2018-002 closes, refused for POST.
 SA_CORE_2018_002 = r"23value|23default_value|element_parents=%23"

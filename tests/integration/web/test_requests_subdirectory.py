@@ -55,6 +55,10 @@ def _fill(hosting: Hosting) -> None:
         ("parent.test", "/two/deep/update.php/selection", "two.parent.test"),
         ("parent.test", "/two/node/1", "parent.test"),
         ("alone.test", "/one/node/1", "one.parent.test"),
+        ("parent.test", "/one/search/settings.php%20copy", "one.parent.test"),
+        ("parent.test", "/one/index.php-question", "one.parent.test"),
+        ("parent.test", "/two/deep/forum/index.php-question", "two.parent.test"),
+        ("alone.test", "/one/index.php-question", "one.parent.test"),
     ],
 )
 def test_the_right_site_answers(shared: Hosting, host: str, path: str, site: str) -> None:
@@ -104,6 +108,11 @@ def test_files_below(shared: Hosting, path: str, text: str) -> None:
         "/vendor/autoload.php",
         "/phpinfo.php",
         "/dump.sql",
+        "/index.php_",
+        "/sites/{site}/settings.php_bak",
+        "/sites/{site}/files/evil.php%20copy",
+        "/files/evil.php%20copy",
+        "/files/a.sql%20copy",
     ],
 )
 def test_hidden_below(shared: Hosting, folder: str, path: str) -> None:

@@ -58,7 +58,7 @@ def _words(text: str) -> list[str]:
 _HIDDEN_EVERYWHERE = _words("""
     .git/config .git/HEAD .gitignore .env .well-known/.env composer.json composer.lock web.config CHANGELOG.txt
     INSTALL.mysql.txt LICENSE.txt README.md vendor/some/package/readme.html private/notes.html dump.sql
-    backup.sql.gz error_log deploy.sh index.php~ index.php.bak modules/CVS/Root sites/README.txt
+    backup.sql.gz error_log deploy.sh index.php_ index.php~ index.php.bak modules/CVS/Root sites/README.txt
 """)
 _SCRIPTS_HIDDEN_EVERYWHERE = _words("""
     vendor/autoload.php phpinfo.php sites/sites.php sites/all/drush/drushrc.php
@@ -108,14 +108,17 @@ _SITE_HIDDEN = _words("""
     private/files/secret.pdf private/temp/upload.txt drush/drushrc.txt files/private/secret.pdf
     files/backup_migrate/manual/dump.mysql files/config_abc/sync/system.site.yml files/config_abc/sync/note.txt
     files/php/twig/x.txt files/civicrm/ConfigAndLog/log.txt files/evil.inc database.sql.tar.gz files/a.sql.tgz
-    files/a.sql.7z files/a.sql.1 error.log settings.txt
+    files/a.sql.7z files/a.sql.1 error.log settings.txt x.sql_old
 """)
+_SITE_HIDDEN += ["files/a.sql copy"]
 _SITE_SCRIPTS_HIDDEN = _words("""
     settings.php SETTINGS.PHP local.settings.php drushrc.php services.php files/evil.php files/EVIL.PHP
     files/evil.phtml files/evil.phar files/evil.php5 files/evil.phps files/evil.php.jpg files/index.php
     files/modules/ad/evil.php files/own/evil.php settings.php_bak settings.php-old drushrc.php_ drushrc.php_.txt
+    files/own/evil.php_
 """)
-_SITE_SCRIPTS_HIDDEN += ["settings.php copy", "files/nl\nx.php", "files/nl.php\nx"]
+_SITE_SCRIPTS_HIDDEN += ["settings.php copy", "files/evil.php copy", "files/evil.PHP copy"]
+_SITE_SCRIPTS_HIDDEN += ["files/nl\nx.php", "files/nl.php\nx"]
 _SITE_PUBLIC = {
     "files/report.pdf": "public report",
     "files/sub/a b.txt": "public text",

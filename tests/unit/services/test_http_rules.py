@@ -48,6 +48,9 @@ SHOWN = [
     "/learn/sql.basics",
     "/changelog",
     "/distribution",
+    "/search/node/settings.php permissions",
+    "/forum/index.php-question",
+    "/learn/x.sql_basics",
 ]
 HIDDEN = [
     "/.git",
@@ -77,11 +80,6 @@ HIDDEN = [
     "/sites/a.test/private/files/x.pdf",
     "/sites/a.test/files/config_x/y",
     "/files/config_x/y",
-    "/a/x.php_bak",
-    "/a/x.php-old",
-    "/a/x.php copy",
-    "/a/x.PHP_",
-    "/a/x.php copy 2",
     "/files/x\ny.php",
     "/x\n/y.php\n",
     "/modules/x\ny/z.txt",
@@ -90,7 +88,6 @@ HIDDEN = [
     "/files/x.sql.7z",
     "/x.sql.1",
     "/x.sql.gz.2024-01-31",
-    "/x.sql_old",
     "/sites/a.test/settings.txt",
     "/sites/a.test/drushrc.php_.txt",
     "/sites/a.test/error.log",
@@ -129,6 +126,20 @@ def test_hidden_where_it_exists(path: str) -> None:
     assert not re.search(rules.FORBIDDEN_IF_THERE, f"/modules{path}")
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/a/x.php_bak", "/a/x.php-old", "/a/x.php copy", "/a/x.PHP_", "/a/x.php copy 2", "/a/x.php\ny", "/x.mysql_old"],
+)
+def test_a_copy_is_hidden_where_it_exists(path: str) -> None:
+    assert re.search(rules.COPY_IF_THERE, path, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", ["/files/x.php_.txt", "/files/learn.sql_.pdf", "/x.phpx", "/x.sqlite", "/a.php-b/c"])
+def test_no_copy(path: str) -> None:
+    assert not re.search(rules.COPY_IF_THERE, path, re.IGNORECASE)
+
+
 def test_patterns_need_no_escaping_that_differs_between_the_servers() -> None:
-    for pattern in (*(pattern for _, pattern in rules.FORBIDDEN), rules.SCRIPT, rules.FORBIDDEN_IF_THERE):
+    single = (rules.SCRIPT, rules.FORBIDDEN_IF_THERE, rules.COPY_IF_THERE)
+    for pattern in (*(pattern for _, pattern in rules.FORBIDDEN), *single):
         assert not re.search(r"""["'\s]|\\\\""", pattern)
