@@ -5,7 +5,7 @@ A service renders what should be true and names the commands that test and reloa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from provision_py.contexts.properties import Property
 from provision_py.drupal.model import CodeBase, Credentials
 from provision_py.php.values import PhpValue
 from provision_py.services.certificates import Certificate
+from provision_py.services.subdirectories import Subdirectory
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
 
@@ -123,6 +124,12 @@ class HttpService(Service):
     def blind_parents(self, site: Site, host: Host) -> Sequence[str]:
         """Hosts below which the site is to be shown (``host/folder`` aliases) and whose vhosts on this server do not
         look for such folders: Provision writes that into a vhost only when there is a folder already.
+        """
+        return ()
+
+    def shown_folders(self, site: Site, database: str, host: Host) -> Collection[Subdirectory]:
+        """The ``host/folder`` aliases under which this server shows the site already, whoever wrote that. By its
+        ``database`` the original's files are known to be the site's.
         """
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,7 +17,7 @@ from provision_py.services import http_rules, templating, web_quoting
 from provision_py.services.base import HttpService, Visit
 from provision_py.services.http_properties import CHECK_PAGES, is_program_on, restart_command
 from provision_py.services.phpfpm import setting
-from provision_py.services.subdirectories import Subdirectory, former_files, subdirectories
+from provision_py.services.subdirectories import Subdirectory, former_files, shown, subdirectories
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import Host
 
@@ -198,6 +198,11 @@ class PublicHttp(HttpService):
             ConfigFile(self.vhost_path(site.uri), None, description=f"vhost of {site.uri}"),
             *(ConfigFile(self._subdirectory_path(one), None) for one in subdirectories(site)),
         )
+
+    def shown_folders(self, site: Site, database: str, host: Host) -> Collection[Subdirectory]:
+        paths = {self._subdirectory_path(one): one for one in subdirectories(site)}
+        owner = web_quoting.host_name(site.uri)
+        return shown(host, paths, owner, database)
 
     def former_site_files(self, site: Site, credentials: Credentials, host: Host) -> Sequence[ConfigFile]:
         wanted = {self._subdirectory_path(one) for one in subdirectories(site)}

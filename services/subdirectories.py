@@ -59,6 +59,12 @@ def subdirectories(site: Site) -> tuple[Subdirectory, ...]:
     return tuple(found.values())
 
 
+def shown(host: Host, paths: Mapping[str, Subdirectory], owner: str, database: str) -> list[Subdirectory]:
+    """Those whose files, at ``paths`` on a server, are there and are the owner's."""
+    contents = host.look(list(paths)).contents if paths else {}
+    return [paths[path] for path, content in contents.items() if belongs_to(_text(content), path, owner, database)]
+
+
 def former_files(
     host: Host,
     folder: str,

@@ -1,12 +1,15 @@
-"""Is a new site's name free?"""
+"""Are the names of a site, and its folders of other hosts, free?"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from provision_py.commands.session import Session
+from provision_py.commands.sitestate import SiteState
 from provision_py.contexts.model import Site
 from provision_py.errors import ContextError, ProvisionError
 from provision_py.php.values import as_strings
@@ -15,6 +18,9 @@ from provision_py.services.subdirectories import Subdirectory, subdirectories
 from provision_py.system.presence import exists
 
 _OTHER_NAME = "Choose another name, or remove it from that site first"
+
+#: Where the code of Drupal 7 and later is in its docroot: no site can do without these.
+_CODE = frozenset({"core", "includes", "misc", "modules", "profiles", "scripts", "sites", "themes", "index.php"})
 
 
 def check_name_is_free(session: Session, site: Site) -> None:
@@ -38,7 +44,7 @@ def check_name_is_free(session: Session, site: Site) -> None:
             code="PROVISION_NAME_TAKEN",
         )
     _check_names(session, site, {site.uri, *_further_names(site)}, of_aliases=True)
-    _check_folders(session, site)
+    _check_folders(session, site, shown=lambda: ())
 
 
 def check_values(session: Session, site: Site) -> None:
@@ -52,10 +58,12 @@ def check_aliases_are_free(session: Session, site: Site) -> None:
     requests to that site would land here.
 
     Two sites with one alias are left to the web server, as they always were, but for a folder of a host: the file of
-    one would take the place of the other's. Raises ContextError.
+    one would take the place of the other's. Where the site is shown there already, it works: then what can be lived
+    with is a warning. Raises ContextError.
     """
     _check_names(session, site, _further_names(site) - {site.uri}, of_aliases=False)
-    _check_folders(session, site)
+    for warning in _check_folders(session, site, shown=cache(lambda: _shown(session, site))):
+        session.log.warning(warning, code="PROVISION_NAME_TAKEN")
 
 
 def _further_names(site: Site) -> set[str]:
@@ -74,34 +82,79 @@ def _check_names(session: Session, site: Site, names: set[str], *, of_aliases: b
             raise _taken(site, f"The name {taken[0]} belongs to @{other}", _OTHER_NAME)
 
 
-def _check_folders(session: Session, site: Site) -> None:
-    """Refuse a folder of a host that is another site's on one web server, or of the code of the host's own site."""
+def _check_folders(session: Session, site: Site, *, shown: Callable[[], Collection[Subdirectory]]) -> list[str]:
+    """Refuse a folder of a host that is another site's on one web server, or of the code of the host's own site.
+
+    Where the site is ``shown`` all the same, which is asked only then, gives what is to be said of it.
+    """
     mine = {(one.host, one.file_name): one for one in subdirectories(site)}
     hosts = {one.host for one in mine.values()}
-    if not hosts:
-        return
-    for other, uri, aliases in _other_sites(session, hosts):
+    warnings: dict[tuple[str, Subdirectory], str] = {}
+    for other, uri, aliases in _other_sites(session, hosts) if hosts else ():
         others = () if _is_itself(site, other, uri) else aliases
         clashes = [mine[key] for key in map(_folder_of, others) if key in mine]
-        own = [one for one in mine.values() if one.host == uri and _is_own(session, other, one)]
-        if not (clashes or own) or not _meet(session, site, other):
-            continue
-        if clashes:
-            raise _taken(site, f"The address {clashes[0]} belongs to @{other}", _OTHER_NAME)
-        raise _taken(site, f"@{other} needs the addresses below {own[0]} for itself", "Choose another folder")
+        below = [one for one in mine.values() if one.host == uri]
+        root = str(session.store.record(other).get("root") or "") if below else ""
+        for doubt in (
+            *(_clash(site, one, other) for one in clashes),
+            *(_in_the_code(site, one, other, root) for one in below),
+        ):
+            if not doubt or not _meet(session, site, other):
+                continue
+            if not doubt.warning or doubt.folder not in shown():
+                raise doubt.refusal
+            warnings.setdefault((uri, doubt.folder), doubt.warning)
+    return list(warnings.values())
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """Why a folder of a host cannot be a site's. Without a warning, not even where it is already."""
+
+    folder: Subdirectory
+    refusal: ContextError
+    warning: str | None
+
+
+def _clash(site: Site, one: Subdirectory, other: str) -> _Doubt:
+    return _Doubt(
+        one,
+        _taken(site, f"The address {one} belongs to @{other}", _OTHER_NAME),
+        f"The address {one}, where {site.uri} is shown, is an alias of @{other} too. Remove it from one of them",
+    )
+
+
+def _in_the_code(site: Site, one: Subdirectory, other: str, root: str) -> _Doubt | None:
+    """Whether the host's own site has something at that address: ``/files``, or what is in its docroot."""
+    first = one.path.partition("/")[0]
+    is_needed = first == "files" or (first in _CODE and os.path.lexists(f"{root}/{first}"))
+    if not is_needed and not os.path.lexists(f"{root}/{one.path}"):
+        return None
+    return _Doubt(
+        one,
+        _taken(site, f"@{other} needs the addresses below {one} for itself", "Choose another folder"),
+        None
+        if is_needed
+        else f"{site.uri} is shown at {one} and hides {root}/{one.path} from visitors of @{other}. Rename that, or"
+        f" give {site.uri} another folder",
+    )
+
+
+def _shown(session: Session, site: Site) -> set[Subdirectory]:
+    """The folders of hosts where one web server at least shows the site already."""
+    database = str(SiteState.read(site).options.get("db_name") or "")
+    servers = session.http(site.web_server).config_servers()
+    return {
+        one
+        for server in servers
+        for one in session.http(server).shown_folders(site, database, session.host_of(server))
+    }
 
 
 def _folder_of(alias: str) -> tuple[str, str] | None:
     """The host of a ``host/folder`` alias, and the name of the file that it is kept in."""
     host, _, path = alias.partition("/")
     return (host.lower(), Subdirectory(host, path.strip("/")).file_name) if path.strip("/") else None
-
-
-def _is_own(session: Session, parent: str, one: Subdirectory) -> bool:
-    """Whether a site needs an address for itself: ``/files``, and what is in the docroot of its platform."""
-    first = one.path.partition("/")[0]
-    root = session.store.record(parent).get("root")
-    return first == "files" or os.path.lexists(f"{root}/{first}")
 
 
 def _meet(session: Session, site: Site, other: str) -> bool:

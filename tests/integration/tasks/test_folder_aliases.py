@@ -28,11 +28,18 @@ def two_sites(request: pytest.FixtureRequest, hosting_on: Callable[..., Hosting]
 
 def verify(hosting: Hosting, name: str, *aliases: str) -> Site:
     """Save the site with these aliases and verify it."""
+    warned_of(hosting, name, *aliases)
+    return hosting.session().store.site(name)
+
+
+def warned_of(hosting: Hosting, name: str, *aliases: str) -> list[str]:
+    """Save the site with these aliases and verify it; what it is warned of."""
+    said = len(hosting.entries)
     session = hosting.session()
     session.store.save(name, {"aliases": dict(enumerate(aliases))})
     with session.journaled("provision-verify", name):
         verify_site(session, session.store.site(name))
-    return session.store.site(name)
+    return [entry.message for entry in hosting.entries[said:] if entry.error == "PROVISION_NAME_TAKEN"]
 
 
 def config(hosting: Hosting) -> Path:
@@ -159,3 +166,40 @@ def test_addresses_that_belong_to_others_are_refused(two_sites: Hosting) -> None
         assert caught.value.code == "PROVISION_NAME_TAKEN"
     assert two_sites.tree(".drush") == before
     verify(two_sites, OTHER, "free.test/x", f"{PARENT}/filesystem")
+
+
+def test_a_folder_that_came_into_the_code_later_is_a_warning(two_sites: Hosting) -> None:
+    site = verify(two_sites, OTHER, f"{PARENT}/docs", f"{PARENT}/docs/more")
+    hidden = Path(site.root) / "docs"
+    hidden.mkdir()
+
+    (said,) = warned_of(two_sites, OTHER, f"{PARENT}/docs", f"{PARENT}/docs/more")
+
+    assert said.startswith(f"{OTHER} is shown at {PARENT}/docs and hides {hidden} from visitors of @{PARENT}")
+    assert shown_at(two_sites, PARENT, "/docs/") == OTHER
+    verify(two_sites, OTHER)
+    with pytest.raises(ContextError, match=f"@{PARENT} needs the addresses below {PARENT}/docs"):
+        verify(two_sites, OTHER, f"{PARENT}/docs")
+
+
+def test_what_drupal_needs_is_not_hidden_where_it_was_before_either(two_sites: Hosting) -> None:
+    site = verify(two_sites, OTHER, f"{PARENT}/misc2")
+    folder = config(two_sites) / "subdir.d" / PARENT
+    for path in (folder / "sites.conf", folder / "files.conf"):
+        path.write_text((folder / "misc2.conf").read_text().replace("misc2", path.stem))
+        with pytest.raises(ContextError, match=f"@{PARENT} needs"):
+            verify(two_sites, OTHER, f"{PARENT}/{path.stem}")
+    assert Path(site.root, "sites").is_dir()
+
+
+def test_the_site_that_has_a_folder_works_on_when_another_gets_the_alias(two_sites: Hosting) -> None:
+    verify(two_sites, OTHER, "free.test/x")
+    two_sites.session().store.save(PARENT, {"aliases": {0: "free.test/x"}})
+
+    assert warned_of(two_sites, OTHER, "free.test/x") == [
+        f"The address free.test/x, where {OTHER} is shown, is an alias of @{PARENT} too. Remove it from one of them"
+    ]
+    with pytest.raises(ContextError, match=f"free.test/x belongs to @{OTHER}"):
+        verify(two_sites, PARENT, "free.test/x")
+    assert shown_at(two_sites, "free.test", "/x/") == OTHER
+    assert warned_of(two_sites, PARENT) == []
