@@ -34,7 +34,7 @@ FOLDER = "brought"
 FORMER = ".former"
 
 #: Properties of a web server that name folders for people's own configuration.
-_FOLDERS = ("http_pred_path", "http_postd_path")
+OWN_FOLDERS = ("http_pred_path", "http_postd_path")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def bring(session: Session, member: Server) -> OwnFiles:
     Raises HostError for files that cannot be read or replaced.
     """
     master = session.master
-    folders = [str(member.properties[key]) for key in _FOLDERS if member.properties.get(key)]
+    folders = [str(member.properties[key]) for key in OWN_FOLDERS if member.properties.get(key)]
     refused = [] if session.http(member).takes_folders else _loaded_folders(folders)
     generated = [f"{master.include_path}/{name}" for name in (SHARED_INCLUDE, *OLD_INCLUDES)]
     groups = (str(master.properties.get("web_group") or ""), str(member.properties.get("web_group") or ""))

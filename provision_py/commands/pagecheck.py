@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from provision_py.commands import memberpages
+from provision_py.commands import memberpages, ownrules
 from provision_py.commands.memberpages import Seen
 from provision_py.commands.pagejudgement import Judgement, judge
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Server, Site
+from provision_py.drupal.pages import Kind
 from provision_py.errors import ProvisionError, ServiceError
 from provision_py.php.values import says_yes
 from provision_py.services.http_properties import CHECK_PAGES
@@ -25,6 +26,8 @@ from provision_py.system import fanout
 #: Seconds after a reload until a right answer says something of the new configuration where the former one gave a
 #: right answer too: the workers that have it answer for a moment longer.
 SETTLE = 0.5
+
+_LET_IN = f"let the hub's address in, or switch {CHECK_PAGES.name} of the site off"
 
 
 @dataclass(frozen=True)
@@ -70,19 +73,16 @@ class PageCheck:
         does not show the site as it should, and why.
         """
         seen = self._looked_again(changed)
-        judged = {name: judge(self.before[name], one, fresh=self.fresh) for name, one in seen.items()}
+        rules = {server.name: self._own_rules(server, seen[server.name], changed) for server in self.servers}
+        judged = {
+            name: judge(self.before[name], one, fresh=self.fresh, explained=rules[name] is not None)
+            for name, one in seen.items()
+        }
         failed = [server for server in self.servers if judged[server.name] is Judgement.FAILURE]
         for server in self.servers:
-            self._tell(server, seen[server.name], judged[server.name])
+            self._tell(server, seen[server.name], judged[server.name], rules[server.name])
         if failed:
-            told = "; ".join(f"@{server.name}: {self._compared(server, seen)}" for server in failed)
-            raise ServiceError(
-                f"{self.site.uri} is not served as it should be. {told}",
-                where=", ".join(server.remote_host for server in failed),
-                hint="Look at the error logs of the web server and of PHP there and run the task again. For a site"
-                " that cannot be asked from here, switch provision_check_pages off",
-                code="PROVISION_SITE_NOT_SERVED",
-            )
+            raise self._failure(failed, seen)
         compared = memberpages.compared(seen)
         for server in self.servers:
             for problem in compared[server.name].problems[len(seen[server.name].problems) :]:
@@ -107,15 +107,37 @@ class PageCheck:
             return memberpages.look(self.session, self.site, server)
         return memberpages.patiently(lambda: memberpages.look(self.session, self.site, server), before.kinds)
 
+    def _own_rules(self, server: Server, seen: Seen, changed: Collection[str]) -> str | None:
+        """Where rules of an admin are that may be why the hub is not let in any more."""
+        if Kind.REFUSED not in seen.kinds - self.before[server.name].kinds:
+            return None
+        return ownrules.found(self.session, self.site, server, vhost_is_new=server.name in changed)
+
+    def _failure(self, failed: Sequence[Server], seen: Mapping[str, Seen]) -> ServiceError:
+        told = "; ".join(f"@{server.name}: {self._compared(server, seen)}" for server in failed)
+        hint = "Look at the error logs of the web server and of PHP there and run the task again. "
+        if any(Kind.REFUSED in seen[server.name].kinds for server in failed):
+            hint += f"Where only some addresses are let in, {_LET_IN}"
+        else:
+            hint += f"For a site that cannot be asked from here, switch {CHECK_PAGES.name} off"
+        return ServiceError(
+            f"{self.site.uri} is not served as it should be. {told}",
+            where=", ".join(server.remote_host for server in failed),
+            hint=hint,
+            code="PROVISION_SITE_NOT_SERVED",
+        )
+
     def _compared(self, server: Server, after: Mapping[str, Seen]) -> str:
         before, now = self.before[server.name], _words(after[server.name])
         return f"{now} (before: {_words(before)})" if before.problems else now
 
-    def _tell(self, server: Server, seen: Seen, judgement: Judgement) -> None:
+    def _tell(self, server: Server, seen: Seen, judgement: Judgement, rules: str | None) -> None:
         if judgement is Judgement.FINE:
             self._tell_what_is_fine(server, seen)
         elif judgement is Judgement.WARNING:
             since = "" if self.fresh and not self.before[server.name].is_silent else ", as before"
+            if rules:
+                since = f". Rules in {rules} may refuse the hub, which cannot see the page then: {_LET_IN}"
             told = f"@{server.name} does not show {self.site.uri} as it should: {_words(seen)}{since}"
             self.session.log.warning(told, code="PROVISION_SITE_NOT_SERVED")
 

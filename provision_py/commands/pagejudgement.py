@@ -21,8 +21,9 @@ OURS = frozenset({Kind.UNKNOWN, Kind.ENABLED, Kind.DISABLED})
 OF_A_PROFILE = frozenset({Kind.MAINTENANCE, Kind.MISSING, Kind.ELSEWHERE})
 
 
-def judge(before: Seen, after: Seen, *, fresh: bool = False) -> Judgement:
-    """Whether a rollout is to stand, as far as one web server goes.
+def judge(before: Seen, after: Seen, *, fresh: bool = False, explained: bool = False) -> Judgement:
+    """Whether a rollout is to stand, as far as one web server goes. ``explained``: an admin's own rules may be why
+    the hub is not let in.
 
     ======================================== ====================================== =========
     before                                   after                                  judgement
@@ -40,6 +41,8 @@ def judge(before: Seen, after: Seen, *, fresh: bool = False) -> Judgement:
     a new site (``fresh``)                   maintenance mode, a page that is       warning
                                              missing, a login elsewhere
     nobody is let in                         a new site where nobody is let in      warning
+    anything, and own rules may refuse       nobody is let in: what there is        warning
+    the hub                                  cannot be seen
     a new site                               any other problem                      failure
     ======================================== ====================================== =========
     """
@@ -50,7 +53,9 @@ def judge(before: Seen, after: Seen, *, fresh: bool = False) -> Judgement:
     if after.kinds & OURS:
         return Judgement.FAILURE
     known = OF_A_PROFILE | (before.kinds & {Kind.REFUSED}) if fresh else before.kinds
+    if explained:
+        known |= {Kind.REFUSED}
     if not after.kinds <= known | {Kind.HIDDEN}:
         return Judgement.FAILURE
-    chosen = not fresh and after.kinds <= {Kind.FOREIGN, Kind.HIDDEN, Kind.REFUSED}
+    chosen = not fresh and after.kinds <= (before.kinds & {Kind.FOREIGN, Kind.REFUSED}) | {Kind.HIDDEN}
     return Judgement.FINE if chosen else Judgement.WARNING

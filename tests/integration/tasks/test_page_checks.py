@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from hosting_system import Hosting
 
 from provision_py.commands.checkresults import read_results
 from provision_py.commands.verify_site import verify_site
+from provision_py.contexts.model import Server, Site
+from provision_py.services.plugins import hookimpl
 
 SUCCESS, ERROR, WARNING = 1, 2, 3
 SHOWN = "The web server shows one.example.test"
@@ -155,6 +158,63 @@ def test_a_site_that_cannot_be_asked_for_is_told_before_anything_is_changed(host
     (task,) = hosting.db.rows("SELECT MAX(nid) AS nid FROM {hosting_task}")
     assert hosting.errors(int(task["nid"])) == ["PROVISION_BAD_VALUE"], hosting.said()
     assert (folder / "settings.php").stat().st_mtime_ns == settings
+
+
+def let_in(address: str, kind: str) -> str:
+    if kind == "apache":
+        return f"<Location />\n  Require ip {address}\n</Location>\n"
+    return f"allow {address};\ndeny all;\n"
+
+
+class LetIn:
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    @hookimpl
+    def vhost_extra(self, site: Site, server: Server) -> str:
+        return let_in(self.address, server.service_types["http"])
+
+
+@pytest.mark.parametrize("by", ["a file", "an extension"])
+@pytest.mark.parametrize("kind", ["apache", "nginx"])
+def test_a_page_that_an_admins_own_rules_hide_from_the_hub_is_not_judged(
+    request: pytest.FixtureRequest, hosting_on: Callable[..., Hosting], kind: str, by: str
+) -> None:
+    hosting = hosting_on(request.getfixturevalue(kind))
+    site, _ = hosting.installed()
+    config = hosting.home / f"config/server_master/{kind}"
+    if by == "a file":
+        (config / "pre.d/office.conf").write_text(let_in("192.0.2.1", kind))
+        vhost = config / "vhost.d/one.example.test"
+        vhost.write_text(f"{vhost.read_text()}# Somebody's change, to be written anew.\n")
+        place = f"{config}/pre.d/office.conf"
+    else:
+        hosting.plugins.register(LetIn("192.0.2.1"))
+        place = "what extensions add to its configuration"
+
+    assert verified(hosting, site) == WARNING, hosting.said()
+
+    assert f"it answers 403, and not from Drupal. Rules in {place} may refuse the hub" in hosting.said()
+    assert "let the hub's address in, or switch provision_check_pages of the site off" in hosting.said()
+    assert hosting.fetch().status == 403
+    # From then on it is as before.
+    assert verified(hosting, site) == SUCCESS, hosting.said()
+
+
+@pytest.mark.parametrize("kind", ["apache", "nginx"])
+def test_a_page_that_the_web_server_cannot_read_any_more_fails_the_verify(
+    request: pytest.FixtureRequest, hosting_on: Callable[..., Hosting], kind: str
+) -> None:
+    hosting = hosting_on(request.getfixturevalue(kind))
+    hosting.plugins.register(LetIn("127.0.0.1"))
+    site, folder = hosting.installed()
+    (hosting.home / f"config/server_master/{kind}/pre.d/own.conf").write_text("# deny all\n")
+    docroot = folder.parents[1]
+    write_settings(hosting, folder, f"if (PHP_SAPI === 'cli') {{ chmod('{docroot}', 0700); }}")
+    task = hosting.front.queue_task(site, "verify")
+    assert hosting.run(task).status == ERROR, hosting.said()
+    assert hosting.errors(task) == ["PROVISION_SITE_NOT_SERVED"], hosting.said()
+    assert "Where only some addresses are let in, let the hub's address in, or switch" in hosting.said()
 
 
 def test_asking_can_be_switched_off(hosting: Hosting) -> None:

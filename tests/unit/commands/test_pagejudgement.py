@@ -64,6 +64,15 @@ def test_a_web_server_that_lets_nobody_in() -> None:
         assert judge(showing(Kind.UNKNOWN), showing(Kind.REFUSED), fresh=fresh) is FAILURE
 
 
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("before", [(), (Kind.UNKNOWN,), (Kind.SILENT,), (Kind.BROKEN,)])
+def test_a_web_server_whose_admin_lets_only_some_in(before: tuple[Kind, ...], fresh: bool) -> None:
+    assert judge(showing(*before), showing(Kind.REFUSED), fresh=fresh, explained=True) is WARNING
+    assert judge(showing(*before), showing(Kind.REFUSED, Kind.HIDDEN), fresh=fresh, explained=True) is WARNING
+    for kind in (Kind.UNKNOWN, Kind.INSTALLER, Kind.MISDIRECTED):
+        assert judge(showing(*before), showing(Kind.REFUSED, kind), fresh=fresh, explained=True) is FAILURE
+
+
 def test_a_site_that_another_one_hides() -> None:
     assert judge(showing(), showing(Kind.HIDDEN), fresh=True) is FINE
     assert judge(showing(), showing(Kind.HIDDEN)) is FINE
