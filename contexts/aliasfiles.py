@@ -199,13 +199,12 @@ def check_extra_names(
             )
 
 
-def remove_former_extra_names(files: AliasFolder, name: str, old: PhpArray, new: PhpArray) -> None:
-    """Remove the files of extra drush aliases that a site had and has no more."""
+def former_extra_names(files: AliasFolder, name: str, old: PhpArray, new: PhpArray) -> list[str]:
+    """Extra drush aliases that a site had and has no more, and whose files are still its own. Raises ContextError."""
     at = Key(name, "drush_aliases", files.path(name))
     kept = {name, *to_texts(new.get("drush_aliases"), at)}
-    for former in to_texts(old.get("drush_aliases"), at):
-        if former not in kept and files.has(former) and same_site(files.read(former), old):
-            files.remove(former)
+    formers = [former for former in to_texts(old.get("drush_aliases"), at) if former not in kept]
+    return [former for former in formers if files.has(former) and same_site(files.read(former), old)]
 
 
 def _is_self_contained(content: bytes) -> bool:

@@ -202,9 +202,11 @@ class ContextStore:
         written.update(extra)
         extra_names = context.drush_aliases if isinstance(context, Site) else ()
         aliasfiles.check_extra_names(self._files, name, extra_names, old, written)
+        formers = aliasfiles.former_extra_names(self._files, name, old, written)
         for each in (name, *extra_names):
             self._files.write(context_name(each), written)
-        aliasfiles.remove_former_extra_names(self._files, name, old, written)
+        for former in formers:
+            self._files.remove(former)
         return context
 
     def delete(self, name: str) -> bool:

@@ -161,6 +161,29 @@ def test_an_extra_alias_never_overwrites_another_context(store: ContextStore) ->
         store.save("@www.example.test", {"drush_aliases": "../evil"})
 
 
+@pytest.mark.parametrize("broken", ["a link that leads nowhere", "a folder", "a file that cannot be parsed"])
+def test_a_former_extra_alias_that_cannot_be_judged_stops_the_save_before_anything_is_written(
+    store: ContextStore, broken: str
+) -> None:
+    store.save("@www.example.test", {"drush_aliases": "hm,front"})
+    path = file_of(store, "front")
+    path.unlink()
+    if broken == "a folder":
+        path.mkdir()
+    elif broken == "a file that cannot be parsed":
+        path.write_text("<?php\n$aliases[")
+    else:
+        path.symlink_to("nowhere")
+    before = {name: file_of(store, name).read_bytes() for name in ("www.example.test", "hm")}
+
+    with pytest.raises(ProvisionError, match="front"):
+        store.save("@www.example.test", {"drush_aliases": "new", "language": "fr"})
+
+    assert {name: file_of(store, name).read_bytes() for name in before} == before
+    assert not store.exists("new")
+    assert os.path.lexists(path)
+
+
 # Several writers.
 def _add_aliases(folder: Path, catalog: Catalog, number: int) -> None:
     store = ContextStore(folder, catalog, home="/var/aegir", user="aegir")
