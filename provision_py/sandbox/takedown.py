@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import pwd
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provision_py.errors import HostError, ProvisionError
@@ -35,8 +36,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def take_down(folder: Path) -> bool:
     """Stop what runs in ``folder`` and remove it, with the folder that it may link to. False when there is nothing.
 
-    Raises HostError, and leaves everything, when what is there was not made by the demo.
+    Raises HostError, and leaves everything, when what is there was not made by the demo or is another user's.
     """
+    try:
+        _check_owner(folder)
+        return _remove(folder)
+    except OSError as error:
+        raise HostError(
+            f"The demo cannot be removed: {error.strerror}",
+            where=str(error.filename or folder.absolute()),
+            hint="Correct that, then run make demo-down again",
+        ) from error
+
+
+def _check_owner(folder: Path) -> None:
+    """Only who has made a demo can look into its folder and end its servers. Raises HostError."""
+    for path in (folder, folder.resolve()):
+        with suppress(FileNotFoundError):
+            owner = path.lstat().st_uid
+            if os.geteuid() not in (0, owner):
+                name = _account(owner)
+                raise HostError(
+                    f"The demo is {name}'s, {_account(os.geteuid())} cannot remove it",
+                    where=str(folder.absolute()),
+                    hint=f"Run make demo-down as {name}" + (" or root" if owner else ""),
+                )
+
+
+def _account(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _remove(folder: Path) -> bool:
     path = folder.resolve()
     found = folder.is_symlink() or path.exists()
     if was_never_made(path):

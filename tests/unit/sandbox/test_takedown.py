@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,43 @@ def test_the_demo_of_another_user_is_refused_with_a_reason(tmp_path: Path) -> No
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert sandbox.running()
     assert down(sandbox.path) == 0
+
+
+def down_as_another(folder: Path) -> subprocess.CompletedProcess[str]:
+    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-S"]
+    argv += ["-m", "provision_py.sandbox.takedown", "--folder", str(folder)]
+    return subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A folder that every account may enter, in it a demo of root's that nobody else may look into."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as somebody else")
+@pytest.mark.parametrize("made", ["whole", "stopped at its first step", "behind a link", "behind a closed folder"])
+def test_whose_the_demo_is_and_what_to_do_is_said_to_another_user(open_place: Path, made: str) -> None:
+    folder = open_place / "box"
+    place = folder
+    if made.startswith("behind"):
+        (open_place / "elsewhere").mkdir(mode=0o700 if "closed" in made else 0o755)
+        place = open_place / "elsewhere/box"
+        folder.symlink_to(place)
+    if made.startswith("stopped"):
+        place.mkdir(mode=0o711)
+    else:
+        Sandbox.create(place, keep=True)
+    before = sorted(open_place.rglob("*"))
+    done = down_as_another(folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = f"demo: The demo is root's, nobody cannot remove it ({folder}). Run make demo-down as root\n"
+    assert done.stderr == said
+    assert sorted(open_place.rglob("*")) == before
+    assert down(folder) == 0
+    assert not place.exists()
 
 
 def test_a_removal_that_fails_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
