@@ -64,7 +64,8 @@ class PageCheck:
 
     def _warm(self, server: Server) -> None:
         with contextlib.suppress(ProvisionError):
-            memberpages.look(self.session, self.site, server)
+            # A worker that has not yet ended since a reload may not know the site: that warms nothing up.
+            memberpages.known(lambda: memberpages.look(self.session, self.site, server))
 
     def finish(self, changed: Collection[str]) -> dict[str, Seen]:
         """Look again, now that all have loaded their configuration; ``changed`` names those whose files are others.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from provision_py.commands.checkresults import read_results
 from provision_py.commands.verify_site import verify_site
 from provision_py.contexts.model import Server, Site
 from provision_py.services.plugins import hookimpl
+from provision_py.system import web
 
 SUCCESS, ERROR, WARNING = 1, 2, 3
 SHOWN = "The web server shows one.example.test"
@@ -76,6 +78,25 @@ def test_the_page_is_warmed_up_once_drupal_has_lost_its_caches(hosting: Hosting)
     log.write_text("")
     assert verified(hosting, site) == SUCCESS, hosting.said()
     assert re.fullmatch("PD+PP", log.read_text()), "page, Drupal, page to warm up, page to judge by"
+
+
+def test_a_warm_up_that_a_worker_of_the_former_configuration_answers_is_repeated(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, _ = hosting.installed()
+    get, answers = web.get, [web.Page(404, {}, b"")]
+    asked: list[str] = []
+
+    def former_first(*arguments: object, **options: object) -> web.Page:
+        by = threading.current_thread().name
+        asked.append(by)
+        if by == "warm up" and answers:
+            return answers.pop()
+        return get(*arguments, **options)  # type: ignore[arg-type]  # whatever the request
+
+    monkeypatch.setattr(web, "get", former_first)
+    assert verified(hosting, site) == SUCCESS, hosting.said()
+    assert asked.count("warm up") > 1 and asked[-1] == "MainThread"
 
 
 def test_a_new_site_that_is_not_served_is_not_installed(hosting: Hosting) -> None:
