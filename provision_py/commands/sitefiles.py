@@ -65,7 +65,7 @@ class SiteFiles:
         """The text of settings.php."""
         site, code = self.site, self.code
         stored = site.web_server.properties.get("provision_db_cloaking")
-        cloaks = self.session.http(site.web_server).cloaks_credentials if stored is None else bool(stored)
+        cloaks = self.session.http(site.web_server).cloaks_credentials if stored is None else says_yes(stored)
         cloaked = self.session.flag("provision_db_cloaking", cloaks)
         return render_settings(
             SettingsData(

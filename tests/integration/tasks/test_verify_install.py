@@ -110,6 +110,15 @@ def test_no_password_is_in_a_log_or_a_file_that_others_can_read(hosting: Hosting
             assert closed, f"{path} can be read by everybody"
 
 
+def test_credentials_are_in_the_settings_where_the_web_server_is_not_to_hide_them(hosting: Hosting) -> None:
+    site, folder = hosting.installed()
+    password = str(read_drushrc(folder / "drushrc.php")["db_passwd"])
+    for cloaking in (True, "no", "yes", False):
+        hosting.session().store.save("server_master", {"provision_db_cloaking": cloaking})
+        assert hosting.run(hosting.front.queue_task(site, "verify")).status == 1, hosting.said()
+        assert (password in (folder / "settings.php").read_text()) is (cloaking in ("no", False)), cloaking
+
+
 def test_verify_again_changes_nothing_and_keeps_the_salt(hosting: Hosting) -> None:
     site, folder = hosting.installed()
     before = {name: entry for name, entry in hosting.tree().items() if "/files/" not in name}
