@@ -23,7 +23,7 @@ CONNECT_SECONDS = 10
 ANSWER_SECONDS = 600
 
 #: Where Debian, Red Hat, FreeBSD and the sources put the socket.
-SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108
+SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")  # noqa: S108 (not made by us)
 
 #: Quoting of texts relies on it: no NO_BACKSLASH_ESCAPES, no ANSI_QUOTES.
 _SQL_MODE = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"

@@ -71,11 +71,11 @@ class Hooks:
     """All hooks. Every one is optional."""
 
     @hookspec
-    def provision_service_types(self) -> Iterable[type[Service] | LazyType]:  # type: ignore[empty-body]
+    def provision_service_types(self) -> Iterable[type[Service] | LazyType]:  # type: ignore[empty-body] # a hook
         """Service types that the package brings."""
 
     @hookspec
-    def provision_commands(self) -> Iterable[object]:  # type: ignore[empty-body]
+    def provision_commands(self) -> Iterable[object]:  # type: ignore[empty-body] # a hook
         """Commands that the package brings: ``provision_py.commands.registry.Command`` values."""
 
     @hookspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 from provision_py.commands.results import Shown
 from provision_py.commands.session import Session
@@ -42,7 +43,8 @@ def wishes(options: Mapping[str, PhpValue]) -> Wishes:
         "port": web_quoting.port(_text(options, "port")) if options.get("port") else None,
         "https_port": web_quoting.port(_text(options, "https-port")) if options.get("https-port") else None,
     }
-    return Wishes(**{field.name: given[field.name] for field in fields(Wishes) if given[field.name]})  # type: ignore[arg-type]
+    wanted: dict[str, Any] = {field.name: given[field.name] for field in fields(Wishes) if given[field.name]}
+    return Wishes(**wanted)
 
 
 def sites_of(session: Session, server: Server) -> list[Site]:

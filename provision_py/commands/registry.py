@@ -77,7 +77,7 @@ class Command:
             ) from error
         if not callable(found):
             raise UsageError(f"The command {self.name} is nothing that can be called", where=self.run)
-        return found  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return] # any function
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)

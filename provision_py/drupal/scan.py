@@ -92,7 +92,7 @@ def _listing(path: str, cache: ScanCache) -> tuple[list[str], list[str], list[st
     if not isinstance(value, list) or len(value) != 3:
         cache.questions.sound = False
         return _listing(path, ScanCache())
-    return value[0], value[1], value[2]  # type: ignore[return-value]
+    return value[0], value[1], value[2]  # type: ignore[return-value] # written by _listing
 
 
 def _read_folder(path: str) -> JsonValue:
@@ -171,7 +171,7 @@ class ScanCache:
         if isinstance(entry, list) and len(entry) == 2 and entry[0] == identity:
             self.hits += 1
             self._keep(kind, path, entry)
-            return entry[1]  # type: ignore[no-any-return]
+            return entry[1]  # type: ignore[no-any-return] # of JSON
         self.misses += 1
         started = self.now_ns()
         kept = False

@@ -192,7 +192,7 @@ _SOCKETS: Final = (
     "/run/mysqld/mysqld.sock",
     "/var/run/mysqld/mysqld.sock",
     "/var/lib/mysql/mysql.sock",
-    "/tmp/mysql.sock",  # noqa: S108
+    "/tmp/mysql.sock",  # noqa: S108 (looked for, not made)
 )
 
 

@@ -276,11 +276,11 @@ _MEMBER: Final = """
 CLUSTER_MEMBERS: Final = f"""
     SELECT c.name FROM {{node}} n JOIN {{hosting_web_cluster}} w ON w.vid = n.vid {_MEMBER}
     WHERE n.nid = %(nid)s ORDER BY w.web_server_nid
-"""  # noqa: S608
+"""  # noqa: S608 (put together from constants)
 PACK_MEMBERS: Final = f"""
     SELECT c.name FROM {{node}} n JOIN {{hosting_web_pack}} w ON w.vid = n.vid {_MEMBER}
     WHERE n.nid = %(nid)s AND w.type = %(type)s ORDER BY w.web_server_nid
-"""  # noqa: S608
+"""  # noqa: S608 (put together from constants)
 SITE_ALIASES: Final = """
     SELECT a.alias, a.redirection FROM {node} n JOIN {hosting_site_alias} a ON a.vid = n.vid
     WHERE n.nid = %(nid)s

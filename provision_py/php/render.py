@@ -61,7 +61,7 @@ def render_home_drushrc(features: Mapping[str, str], include: Mapping[str, str])
     """
     enabled: PhpArray = {name: state for name, state in features.items()}  # noqa: C416  (dict() cannot widen the type)
     excluded: PhpArray = dict(enumerate(name for name, state in features.items() if state == "0"))
-    folders: PhpArray = {name: folder for name, folder in include.items()}  # noqa: C416
+    folders: PhpArray = {name: folder for name, folder in include.items()}  # noqa: C416  (as above)
     return (
         f"{_OPENING}\n"
         "# Written anew at each verify of the hostmaster site. Changes belong into local.drushrc.php beside it.\n"

@@ -30,7 +30,7 @@ _MEANINGS = (
     (r"timed out|Timeout, server .* not responding", ssherrors.TIMEOUT),
     (r"Connection refused|Could not resolve|No route to host|is unreachable|kex_exchange", ssherrors.UNREACHABLE),
     (r"Connection (to \S+ )?closed|Connection reset|Broken pipe|connection unexpectedly closed", ssherrors.LOST),
-)  # fmt: skip
+)
 
 
 def meaning(said: str) -> str | None:

@@ -318,7 +318,7 @@ def _agent_keys(target: SshTarget, problems: list[str], closing: contextlib.Exit
 
         def __init__(self, sock: socket.socket) -> None:
             super().__init__()
-            self._connect(sock)  # type: ignore[attr-defined]
+            self._connect(sock)  # type: ignore[attr-defined] # the stubs lack it
 
     sock = closing.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     sock.settimeout(AUTH_TIMEOUT)

@@ -56,7 +56,7 @@ def claims(stage: Stage, table: Table, rounds: int) -> None:
                 file.write(f"{time.perf_counter() - begun.pop()}\n")
         run_steps(*arguments)
 
-    taskrun.claim_task, session_module.run_steps = noting_claim, noting_steps  # type: ignore[assignment]
+    taskrun.claim_task, session_module.run_steps = noting_claim, noting_steps  # type: ignore[assignment,attr-defined] # to take the time
     try:
         for parallel in (1, os.cpu_count() or 1):
             notes.write_text("")

@@ -6,6 +6,7 @@ import dataclasses
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from typing import Any
 
 import pymysql
 import pytest
@@ -38,9 +39,9 @@ def service(
     )
 
 
-def web(host: str, **values: object) -> Server:
+def web(host: str, **values: Any) -> Server:
     server = Server(name=f"server_{host}", remote_host=host, aegir_root="/var/aegir", script_user="aegir")
-    return dataclasses.replace(server, **values)  # type: ignore[arg-type]
+    return dataclasses.replace(server, **values)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def names(mariadb: DatabaseServer) -> tuple[set[str], set[str]]:
     return set(mariadb.databases()), users
 
 
-def login(mariadb: DatabaseServer, credentials: Credentials) -> pymysql.Connection:  # type: ignore[type-arg]
+def login(mariadb: DatabaseServer, credentials: Credentials) -> pymysql.Connection:
     return pymysql.connect(
         host=credentials.host,
         port=credentials.port,

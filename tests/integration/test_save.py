@@ -53,9 +53,8 @@ def master(run: Run, tmp_path: Path) -> Path:
 
 
 def record(run: Run, name: str, *options: str) -> dict[str, object]:
-    found = json.loads(run("site:alias", name, "--format=json", *options).stdout)
-    assert isinstance(found, dict)
-    return found[name.removeprefix("@")]  # type: ignore[no-any-return]
+    found: dict[str, dict[str, object]] = json.loads(run("site:alias", name, "--format=json", *options).stdout)
+    return found[name.removeprefix("@")]
 
 
 def test_a_context_from_nothing(run: Run, master: Path, tmp_path: Path) -> None:

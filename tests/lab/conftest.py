@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from farm_system import HOSTS, Farm, clustered, farm_on
@@ -53,9 +54,9 @@ def lab_of() -> Iterator[Callable[..., Lab]]:
     """Starts labs of a test's own; arguments as for Lab.start."""
     with ExitStack() as stack:
 
-        def start(*arguments: object, **options: object) -> Lab:
+        def start(*arguments: Any, **options: Any) -> Lab:
             with lab_or_skip():
-                return stack.enter_context(Lab.start(*arguments, **options))  # type: ignore[arg-type]
+                return stack.enter_context(Lab.start(*arguments, **options))
 
         yield start
 

@@ -21,7 +21,7 @@ def main() -> None:
         function: object = importlib.import_module(module)
         for part in name.split("."):
             function = getattr(function, part)
-        result = function(*arguments)  # type: ignore[operator]
+        result = function(*arguments)  # type: ignore[operator] # whatever was pickled
     except Exception as error:
         failure, trace = error, traceback.format_exc()
     try:

@@ -152,7 +152,7 @@ class LabHost:
         if failure is not None:
             failure.add_note(f"On {self.name}:\n{trace}")
             raise failure
-        return result  # type: ignore[no-any-return]
+        return result  # type: ignore[no-any-return] # of the function that was sent
 
     # Files
 

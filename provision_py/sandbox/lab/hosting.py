@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 from provision_py.errors import HostError
 from provision_py.hostmaster.connection import DatabaseSettings
@@ -77,10 +78,10 @@ class LabHosting:
             setattr(front_end, name, nid)
         return cls(lab, front_end, hub.full_name)
 
-    def add_web_server(self, host: LabHost, **options: object) -> int:
+    def add_web_server(self, host: LabHost, **options: Any) -> int:
         """The node of a member, as its form would save it; its verify is queued."""
         form = ServiceForm("http", host.spec.web, 80, host.restart_command)
-        return self.front_end.add_server(host.full_name, [form], **options)  # type: ignore[arg-type]
+        return self.front_end.add_server(host.full_name, [form], **options)
 
     def add_cluster(self, name: str, members: Sequence[int], *, verify: bool = True) -> int:
         """A cluster of the servers with these node ids; its own node id."""

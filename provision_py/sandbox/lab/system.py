@@ -137,9 +137,11 @@ def write_sudo(disk: Disk, host: HostSpec) -> None:
 
 def write_folders(disk: Disk, host: HostSpec) -> None:
     """Folders in which nothing of the machine's own may show, and Aegir's home."""
-    for folder, mode in (("/var/log", 0o755), ("/var/tmp", 0o1777), ("/var/spool/cron/crontabs", 0o1730)):  # noqa: S108
+    empty = ("/var/log", 0o755), ("/var/tmp", 0o1777), ("/var/spool/cron/crontabs", 0o1730)  # noqa: S108 (the host's)
+    for folder, mode in empty:
         disk.make_empty(folder, mode)
-    for folder, mode in (("/run/lock", 0o1777), ("/run/mysqld", 0o755), ("/tmp", 0o1777), ("/root", 0o711)):  # noqa: S108
+    made = ("/run/lock", 0o1777), ("/run/mysqld", 0o755), ("/tmp", 0o1777), ("/root", 0o711)  # noqa: S108 (the host's)
+    for folder, mode in made:
         disk.make(folder, mode)
     if host.prepared:
         disk.make(AEGIR_HOME, 0o755, (AEGIR_ID, AEGIR_ID))

@@ -45,7 +45,7 @@ class BridgeSite:
     def folder(self) -> Path:
         return self.docroot / "sites" / self.uri
 
-    def settings(self, **changes: object) -> SettingsData:
+    def settings(self, **changes: Any) -> SettingsData:
         data = SettingsData(
             uri=self.uri,
             docroot=str(self.docroot),
@@ -55,25 +55,25 @@ class BridgeSite:
             include_path=str(self.docroot.parent / "includes"),
             hash_salt="a salt that stays" if self.major >= 8 else "",
         )
-        return replace(data, **changes)  # type: ignore[arg-type]
+        return replace(data, **changes)
 
-    def write_settings(self, **changes: object) -> None:
+    def write_settings(self, **changes: Any) -> None:
         path = self.folder / "settings.php"
         self.folder.chmod(self.folder.stat().st_mode | 0o200)  # which the installer has taken away
         path.unlink(missing_ok=True)
         path.write_text(render_settings(self.settings(**changes)))
 
-    def job(self, *operations: Operation, **changes: object) -> BridgeJob:
+    def job(self, *operations: Operation, **changes: Any) -> BridgeJob:
         job = BridgeJob(
             str(self.docroot), self.uri, self.major, operations, credentials=self.credentials, timeout=100
         )
-        return replace(job, **changes)  # type: ignore[arg-type]
+        return replace(job, **changes)
 
-    def run(self, *operations: Operation, **changes: object) -> BridgeAnswer:
+    def run(self, *operations: Operation, **changes: Any) -> BridgeAnswer:
         self.entries.clear()
         return run_job(self.host, self.job(*operations, **changes), on_entry=self.entries.append)
 
-    def install(self, *further: Operation, profile: str = "minimal", **changes: object) -> BridgeAnswer:
+    def install(self, *further: Operation, profile: str = "minimal", **changes: Any) -> BridgeAnswer:
         operation = install(profile=profile, site_name="The site's name", site_mail="client@example.test")
         return self.run(operation, *further, **changes)
 

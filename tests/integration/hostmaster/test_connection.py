@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from small_front_end import CLIENT, SITE, Wire
@@ -235,9 +236,9 @@ def test_server_that_stays_away(
     ],
 )
 def test_wrong_settings_are_named_without_secrets(
-    settings: DatabaseSettings, change: dict[str, object], code: str
+    settings: DatabaseSettings, change: dict[str, Any], code: str
 ) -> None:
-    wrong = replace(settings, **change)  # type: ignore[arg-type]
+    wrong = replace(settings, **change)
     with pytest.raises(HostmasterError) as caught:
         Database(wrong).connect()
     assert caught.value.code == code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from small_front_end import BORN, DB_SERVER, MINIMAL, PLATFORM, SITE, STANDARD, Builder
@@ -17,10 +18,10 @@ NOW = BORN + 500
 OTHER_PLATFORM = 40
 
 
-def module(short_name: str, version: str | None = "7.105", **more: object) -> Package:
+def module(short_name: str, version: str | None = "7.105", **more: Any) -> Package:
     title, filename = short_name.title(), f"/srv/d7/modules/{short_name}/{short_name}.module"
     package = Package("modules", short_name, title, filename, version, f"All of {short_name}")
-    return replace(package, **more)  # type: ignore[arg-type]
+    return replace(package, **more)
 
 
 def profile(name: str, *languages: str) -> Package:

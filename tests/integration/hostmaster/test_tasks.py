@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from typing import Any
 
 import pytest
 from small_front_end import BORN, HM_PLATFORM, HM_SITE, MASTER, PLATFORM, SITE, Builder
@@ -147,18 +148,18 @@ def test_claim_keeps_the_title_of_a_task_type_of_an_extension(db: Database) -> N
     assert tasks.claim_task(db, nid, now=NOW).title == "Git pull: one"
 
 
-def claim_all(settings: DatabaseSettings, nids: list[int], start: object, results: object) -> None:
+def claim_all(settings: DatabaseSettings, nids: list[int], start: Any, results: Any) -> None:
     """A claimer that wants every task; ``start`` is a barrier before each, ``results`` a queue of what it got: the
     revision, or the code of the refusal."""
     with Database(settings) as db:
         db.connect()
         for nid in nids:
-            start.wait()  # type: ignore[attr-defined]
+            start.wait()
             try:
                 outcome: int | str = tasks.claim_task(db, nid, now=NOW).vid
             except ProvisionError as error:
                 outcome = error.code
-            results.put(outcome)  # type: ignore[attr-defined]
+            results.put(outcome)
 
 
 def test_of_many_processes_exactly_one_wins_each_task(db: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from small_front_end import ADMIN, CLIENT, DB_SERVER, MASTER, MINIMAL, PLATFORM, SITE, STANDARD, Builder
@@ -47,7 +48,7 @@ class TestSites:
     def test_a_login_reset_replaces_the_link(self, db: Database) -> None:
         for number in range(2):
             succeed(db, "site", SITE, "login-reset", Outcome(login_link=f"http://one.example.test/{number}"))
-        assert column(db, "SELECT data FROM {cache}")[0].endswith(b'"http://one.example.test/1";}')  # type: ignore[attr-defined]
+        assert bytes(db.value("SELECT data FROM {cache}")).endswith(b'"http://one.example.test/1";}')
         assert site_row(db)["verified"] == 0
 
     def test_a_failed_install_disables_the_site(self, db: Database) -> None:
@@ -247,11 +248,11 @@ class TestImports:
         ],
     )
     def test_what_the_front_end_does_not_know_is_an_error_and_changes_nothing(
-        self, db: Database, change: dict[str, str]
+        self, db: Database, change: dict[str, Any]
     ) -> None:
         before = snapshot(db, *OBJECT_TABLES, "hosting_client")
         with pytest.raises(HostmasterError) as caught:
-            self.run(db, replace(ALIAS_FILE, **change))  # type: ignore[arg-type]
+            self.run(db, replace(ALIAS_FILE, **change))
         assert caught.value.code == "HOSTING_SITE_IMPORT_ERROR"
         assert snapshot(db, *OBJECT_TABLES, "hosting_client") == before
 

@@ -311,7 +311,7 @@ class TestLosing:
         host = machine.host()
         host.run(["true"])
         machine.break_connections()
-        assert wait_until(lambda: not host._link._connection.is_alive)  # type: ignore[union-attr]
+        assert wait_until(lambda: not host._link._connection.is_alive)  # type: ignore[union-attr] # it is connected
         assert host.run(["echo", "again"]).stdout == "again\n"
         assert machine.sshd.connections() == 2
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hosting_system import Hosting
@@ -25,8 +26,8 @@ def hosting_on(aegir_root: Path, mariadb: DatabaseServer) -> Iterator[Callable[.
     accounts = {(row[0], row[1]) for row in mariadb.query("SELECT User, Host FROM mysql.user")}
     made: list[Hosting] = []
 
-    def make(web: WebServer, **layout: object) -> Hosting:
-        installation = install(Layout(aegir_root, database="hm_tasks", **layout), mariadb, web)  # type: ignore[arg-type]
+    def make(web: WebServer, **layout: Any) -> Hosting:
+        installation = install(Layout(aegir_root, database="hm_tasks", **layout), mariadb, web)
         web.serve(aegir_root)
         made.append(Hosting(installation, web, mariadb))
         return made[-1]

@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from provision_py.commands.session import Session, new_session
 from provision_py.dispatch.queue import QueueRunner
@@ -66,20 +67,20 @@ class Hosting:
         assert tasks, f"no queued {task_type} of {nid}"
         return int(tasks[0]["nid"])
 
-    def prepared(self, major: int = 10, **options: object) -> tuple[int, Path]:
+    def prepared(self, major: int = 10, **options: Any) -> tuple[int, Path]:
         """Servers and a platform, verified; the platform's node id and its docroot."""
         for server in (self.front.web_server, self.front.db_server):
             assert self.run(self.front.queue_task(server, "verify")).status == 1, self.said()
         root = self.home / "platforms" / f"drupal{major}"
-        docroot = make_platform(root, major, **options).docroot  # type: ignore[arg-type]
+        docroot = make_platform(root, major, **options).docroot
         platform = self.front.add_platform(f"Drupal {major}", str(root), self.front.web_server)
         assert self.run(self.queued(platform, "verify")).status == 1, self.said()
         return platform, docroot
 
-    def installed(self, uri: str = "one.example.test", major: int = 10, **options: object) -> tuple[int, Path]:
+    def installed(self, uri: str = "one.example.test", major: int = 10, **options: Any) -> tuple[int, Path]:
         """A site that works; its node id and its folder."""
         platform, docroot = self.prepared(major)
-        site = self.front.add_site(uri, platform, self.front.db_server, **options)  # type: ignore[arg-type]
+        site = self.front.add_site(uri, platform, self.front.db_server, **options)
         assert self.run(self.queued(site, "install")).status == 1, self.said()
         return site, docroot / "sites" / uri
 
@@ -103,8 +104,8 @@ class Hosting:
         assert row is not None
         return row
 
-    def fetch(self, path: str = "/", host: str = "one.example.test", **options: object) -> Response:
-        return self.web.fetch(path, host=host, **options)  # type: ignore[arg-type]
+    def fetch(self, path: str = "/", host: str = "one.example.test", **options: Any) -> Response:
+        return self.web.fetch(path, host=host, **options)
 
     def fetch_until(
         self, status: int, path: str = "/", host: str = "one.example.test", patience: float = 10.0

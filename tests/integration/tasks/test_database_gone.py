@@ -121,7 +121,7 @@ class TestFrontEnd:
 
         def work() -> None:
             taskrun.PATIENCE = 0.5
-            connection.RECONNECT_DELAYS = (0.0, 0.1)  # type: ignore[misc]
+            connection.RECONNECT_DELAYS = (0.0, 0.1)  # type: ignore[misc,assignment] # in a child of its own
             trial.hosting.run(task)
 
         pid = trial.in_child(work)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hosting_system import Hosting
 
+from provision_py.contexts.model import Server
 from provision_py.services.plugins import Plugins
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "extending.md"
@@ -43,9 +44,10 @@ def test_the_example_works_as_the_page_says(package: None, hosting: Hosting) -> 
     site, folder = hosting.installed()
     assert "search_server" not in (folder / "settings.php").read_text()
     options = {"search_service_type": "solr", "search_port": "8984"}
-    host = hosting.session().store.save("@server_master", options).remote_host  # type: ignore[union-attr]
+    master = hosting.session().store.save("@server_master", options)
+    assert isinstance(master, Server)
     assert hosting.run(hosting.front.queue_task(site, "verify")).status == 1, hosting.said()
-    assert f"$conf['search_server'] = '{host}:8984';" in (folder / "settings.php").read_text()
+    assert f"$conf['search_server'] = '{master.remote_host}:8984';" in (folder / "settings.php").read_text()
 
     before = hosting.site_row(site)
     task = hosting.front.queue_task(site, "noindex")

@@ -29,7 +29,7 @@ def killed_at(trial: Trial, task: int, event: int) -> int:
             if count[0] == event:
                 kill(os.getpid())
 
-        Journal._append = append_and_die  # type: ignore[method-assign,assignment]
+        Journal._append = append_and_die  # type: ignore[method-assign,assignment] # in a child of its own
         trial.hosting.run(task)
 
     return reaped(trial.in_child(work))
@@ -105,7 +105,7 @@ class TestEveryMoment:
         chance = random.Random(SEED)
         for _ in range(8):
             before = trial.before()
-            pid = trial.in_child(lambda task=task: trial.hosting.run(task))  # type: ignore[misc]
+            pid = trial.in_child(lambda task=task: trial.hosting.run(task))  # type: ignore[misc] # mypy infers no default of a lambda
             time.sleep(chance.uniform(0.02, 0.5))
             kill(pid)
             reaped(pid)
@@ -177,7 +177,7 @@ class TestAcceptedOrNot:
                     kill(os.getpid())
                 undone(journal)
 
-            Journal.undone = undo_one_and_die  # type: ignore[method-assign]
+            Journal.undone = undo_one_and_die  # type: ignore[method-assign,assignment] # in a child of its own
             trial.queue_all()
 
         assert reaped(trial.in_child(recover_and_die)) == -signal.SIGKILL

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hosting_system import Hosting
@@ -87,12 +88,12 @@ def test_a_warm_up_that_a_worker_of_the_former_configuration_answers_is_repeated
     get, answers = web.get, [web.Page(404, {}, b"")]
     asked: list[str] = []
 
-    def former_first(*arguments: object, **options: object) -> web.Page:
+    def former_first(*arguments: Any, **options: Any) -> web.Page:
         by = threading.current_thread().name
         asked.append(by)
         if by == "warm up" and answers:
             return answers.pop()
-        return get(*arguments, **options)  # type: ignore[arg-type]  # whatever the request
+        return get(*arguments, **options)
 
     monkeypatch.setattr(web, "get", former_first)
     assert verified(hosting, site) == SUCCESS, hosting.said()

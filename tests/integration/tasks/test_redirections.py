@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hosting_system import Hosting
@@ -14,9 +15,9 @@ from provision_py.sandbox.webserver import WebServer
 SITE, OTHER = "one.example.test", "www.one.example.test"
 
 
-def verify(hosting: Hosting, **options: object) -> None:
+def verify(hosting: Hosting, **options: Any) -> None:
     session = hosting.session()
-    session.store.save(SITE, options)  # type: ignore[arg-type]
+    session.store.save(SITE, options)
     with session.journaled("provision-verify", SITE):
         verify_site(session, session.store.site(SITE))
 

@@ -195,7 +195,7 @@ class TestSignalsInBetween:
                 threading.Event().wait(0.05)
                 commit(journal)
 
-            Journal.commit = signalled  # type: ignore[method-assign]
+            Journal.commit = signalled  # type: ignore[method-assign,assignment] # in a child of its own
             with stopping_on_signals(), Database(trial.hosting.installation.settings) as db:
                 taskrun.run_task(trial.hosting.session(), db, task)
 
@@ -217,7 +217,7 @@ class TestSignalsInBetween:
                 os.kill(os.getpid(), signal.SIGTERM)
                 undone(journal)
 
-            Journal.undone = signalled  # type: ignore[method-assign]
+            Journal.undone = signalled  # type: ignore[method-assign,assignment] # in a child of its own
             with stopping_on_signals(), Database(trial.hosting.installation.settings) as db:
                 taskrun.run_task(trial.hosting.session(), db, task)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hosting_system import Hosting
 
@@ -56,9 +57,9 @@ class Trial:
         self.count += 1
         return f"s{self.count}.example.test"
 
-    def add_site(self, uri: str, **options: object) -> int:
+    def add_site(self, uri: str, **options: Any) -> int:
         front = self.hosting.front
-        return front.add_site(uri, self.platform_nid, front.db_server, **options)  # type: ignore[arg-type]
+        return front.add_site(uri, self.platform_nid, front.db_server, **options)
 
     def new_site(self) -> tuple[int, str, int]:
         """A site that is to be installed: its node id, its name, its task."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from provision_py.contexts.model import Platform, Server, Site
 from provision_py.drupal.model import CodeBase, Credentials
@@ -88,10 +89,10 @@ class Hosting:
         self.write(*self.service.platform_files(platform, code))
         return platform
 
-    def site(self, platform: Platform, docroot: Path, uri: str, *, extra_config: str = "", **fields: object) -> Site:
+    def site(self, platform: Platform, docroot: Path, uri: str, *, extra_config: str = "", **fields: Any) -> Site:
         make_site(docroot, uri)
         site = Site(uri, uri, str(docroot), platform, self.server, self.server)
-        site = replace(site, **fields)  # type: ignore[arg-type]
+        site = replace(site, **fields)
         self.write(*self.service.site_files(site, credentials(uri), extra_config=extra_config))
         self._sites[uri] = site
         return site

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provision_py.cli.main import main
-from provision_py.commands.registry import COMMANDS
+from provision_py.commands.registry import COMMANDS, Command
 
 
 @pytest.fixture
@@ -66,5 +66,5 @@ def test_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_can_be_loaded(command: object) -> None:
-    assert callable(command.load())  # type: ignore[attr-defined]
+def test_every_command_can_be_loaded(command: Command) -> None:
+    assert callable(command.load())

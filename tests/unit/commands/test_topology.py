@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -24,8 +25,8 @@ from provision_py.services.plugins import Plugins
 HOSTILE = '<b>"x"</b>\n&\x1b[31m`]|#;'
 
 
-def server(**more: object) -> PhpArray:
-    return {"context_type": "server", "remote_host": "host.test", **more}  # type: ignore[dict-item]
+def server(**more: Any) -> PhpArray:
+    return {"context_type": "server", "remote_host": "host.test", **more}  # type: ignore[dict-item] # names are texts
 
 
 RECORDS: dict[str, PhpArray] = {

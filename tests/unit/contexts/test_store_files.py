@@ -34,7 +34,7 @@ $aliases['server_master'] = array (
   'http_app_path' => '/var/aegir/config/server_master/apache',
   'web_disable_url' => 'http://aegir.example.test/off',
 );
-"""  # noqa: W291
+"""  # noqa: W291 (as PHP writes arrays)
 
 
 # Files.

@@ -18,6 +18,7 @@ from provision_py.drupal.codebase import detect
 from provision_py.drupal.model import PlatformPackages
 from provision_py.drupal.platform_packages import platform_packages
 from provision_py.drupal.scan import ScanCache, array_from_json, from_json, to_json
+from provision_py.php.values import PhpValue
 
 Scan = Callable[[], tuple[PlatformPackages, list[str], int]]
 
@@ -240,11 +241,11 @@ php_values = st.recursive(
 
 @settings(deadline=None)
 @given(php_values)
-def test_php_values_survive_the_cache(value: object) -> None:
-    restored = from_json(json.loads(json.dumps(to_json(value))))  # type: ignore[arg-type]
+def test_php_values_survive_the_cache(value: PhpValue) -> None:
+    restored = from_json(json.loads(json.dumps(to_json(value))))
     assert restored == value
     if isinstance(value, dict):
-        assert list(restored) == list(value)  # type: ignore[arg-type]
+        assert isinstance(restored, dict) and list(restored) == list(value)
 
 
 def test_numbers_with_leading_zeros_stay_texts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from provision_py.system.host import Secret
 CREDENTIALS = Credentials("db.example.test", 3306, "sitedb", "siteuser", Secret("it's"))
 
 
-def data(major: int = 10, **changes: object) -> SettingsData:
+def data(major: int = 10, **changes: Any) -> SettingsData:
     basis = SettingsData(
         uri="site.example.test",
         docroot="/var/aegir/platforms/p/web",
@@ -27,7 +28,7 @@ def data(major: int = 10, **changes: object) -> SettingsData:
         include_path="/var/aegir/config/includes",
         hash_salt="salt" if major >= 8 else "",
     )
-    return replace(basis, **changes)  # type: ignore[arg-type]
+    return replace(basis, **changes)
 
 
 @pytest.mark.parametrize("major", [7, 8, 9, 10, 11])
@@ -119,9 +120,9 @@ def test_what_is_written_in_a_comment_cannot_end_it() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"major": 6}, {"major": 8, "hash_salt": ""}, {"major": 11, "hash_salt": ""}])
-def test_what_cannot_be_written(changes: dict[str, object]) -> None:
+def test_what_cannot_be_written(changes: dict[str, Any]) -> None:
     with pytest.raises(DrupalError):
-        render_settings(data(**changes))  # type: ignore[arg-type]
+        render_settings(data(**changes))
 
 
 @given(st.text(min_size=1))

@@ -73,7 +73,7 @@ def test_row_of_a_module_whose_files_are_gone(seven: Path) -> None:
 
 def test_bytes_and_odd_values_in_rows(seven: Path) -> None:
     rows: list[dict[str, object]] = [
-        row(b"module", b"node", b"modules/node/node.module", b"1", b"7015"),  # type: ignore[arg-type]
+        row(b"module", b"node", b"modules/node/node.module", b"1", b"7015"),  # type: ignore[arg-type] # as the database gives them
         {"type": "module", "name": "block", "filename": "modules/block/block.module"},
         row("module", "extra", "profiles/standard/modules/extra/extra.module", "x", None),
     ]

@@ -16,7 +16,7 @@ from provision_py.hostmaster.features import Features
 from provision_py.hostmaster.queue import QueueSettings
 from provision_py.hostmaster.tasklogs import MESSAGE_LENGTH, to_html
 from provision_py.hostmaster.tasks import LABELS
-from provision_py.php.values import truthy
+from provision_py.php.values import PhpValue, truthy
 
 PLAIN = Features(modules={"hosting": 7304}, tables=frozenset(), upstream_2024=True, fork=False)
 SUBDIRS = Features(
@@ -63,13 +63,13 @@ def test_features_go_by_modules() -> None:
 
 
 @pytest.mark.parametrize("value", [None, False, "", "0", 0, 0.0, {}])
-def test_what_php_takes_for_false(value: object) -> None:
-    assert not truthy(value)  # type: ignore[arg-type]
+def test_what_php_takes_for_false(value: PhpValue) -> None:
+    assert not truthy(value)
 
 
 @pytest.mark.parametrize("value", [True, 1, "1", "00", " ", "false", {0: False}])
-def test_what_php_takes_for_true(value: object) -> None:
-    assert truthy(value)  # type: ignore[arg-type]
+def test_what_php_takes_for_true(value: PhpValue) -> None:
+    assert truthy(value)
 
 
 @given(st.text())

@@ -70,7 +70,7 @@ def test_what_php_cannot_hold_is_refused(value: PhpValue) -> None:
 
 def test_other_types_are_refused_without_showing_them() -> None:
     with pytest.raises(PhpDataError, match="bytes") as caught:
-        export({"db_passwd": b"hidden"})  # type: ignore[dict-item]
+        export({"db_passwd": b"hidden"})  # type: ignore[dict-item] # the mistake
     assert "hidden" not in str(caught.value)
 
 
@@ -111,4 +111,4 @@ def test_an_array_in_several_places_is_written_in_each_with_its_own_column() -> 
 
 def test_arrays_that_exist_for_a_moment_only_are_not_mistaken_for_each_other() -> None:
     expected: PhpValue = {outer: {key: {"own": key} for key in "abc"} for outer in ("one", "two")}
-    assert export({"one": FreshArrays(), "two": FreshArrays()}) == export(expected)  # type: ignore[dict-item]
+    assert export({"one": FreshArrays(), "two": FreshArrays()}) == export(expected)  # type: ignore[dict-item] # a dict like any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from provision_py.contexts.model import Platform, Server, Site
 from provision_py.drupal.model import Credentials
@@ -29,8 +30,8 @@ def server(kind: str = "apache", **properties: PhpValue) -> Server:
     )
 
 
-def site(**fields: object) -> Site:
+def site(**fields: Any) -> Site:
     web = server()
     platform = Platform("platform_d7", "/var/aegir/platforms/d7", web, web)
     made = Site("a.test", "a.test", "/var/aegir/platforms/d7", platform, web, web)
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return replace(made, **fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_contexts import server
@@ -65,11 +66,11 @@ def test_names_and_order_in_the_alias_file(service: type[HttpService], names: li
     assert [prop.name for prop in properties if prop.optional] == ["tolerate_down", "phpfpm_socket"]
 
 
-def draft(**fields: object) -> Draft:
+def draft(**fields: Any) -> Draft:
     made = Draft(
         "server_web1", "web1.test", "/srv/aegir", "aegir", "/srv/aegir/config/server_web1", "http://f.test/", {}, None
     )
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return replace(made, **fields)
 
 
 def test_defaults() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,13 +42,13 @@ def http(server: Server) -> HttpService:
     return TYPES[server.service_types["http"]](server)
 
 
-def site(uri: str, **fields: object) -> Site:
+def site(uri: str, **fields: Any) -> Site:
     platform = Platform("platform_d7", "/var/aegir/platforms/d7", CLUSTER, MASTER)
-    return replace(Site(uri, uri, platform.root, platform, MASTER, MASTER), **fields)  # type: ignore[arg-type]
+    return replace(Site(uri, uri, platform.root, platform, MASTER, MASTER), **fields)
 
 
-def made(server: Server = CLUSTER, *sites: Site, **wishes: object) -> Balancer:
-    return balancer(server, http, sites, Wishes(**wishes))  # type: ignore[arg-type]
+def made(server: Server = CLUSTER, *sites: Site, **wishes: Any) -> Balancer:
+    return balancer(server, http, sites, Wishes(**wishes))
 
 
 def test_members_with_their_ports() -> None:
@@ -165,9 +166,9 @@ def test_sites_that_members_show_by_https() -> None:
         ({"drain": ("cluster",)}, "no member of"),
     ],
 )
-def test_wishes_that_cannot_be_met(wishes: dict[str, object], message: str) -> None:
+def test_wishes_that_cannot_be_met(wishes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        made(**wishes)  # type: ignore[arg-type]
+        made(**wishes)
 
 
 @pytest.mark.parametrize("path", ["", "user", "/a b", "/a'b", '/a"', "/a\nb", "/é", "/a\\"])

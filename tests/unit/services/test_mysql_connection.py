@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pymysql
 import pytest
@@ -35,7 +36,7 @@ def test_what_is_no_address_is_not_shown(url: str) -> None:
     assert "@server_db" in str(caught.value)
 
 
-def test_the_socket_is_for_localhost_on_the_usual_port(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_socket_is_for_localhost_on_the_usual_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "my.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))

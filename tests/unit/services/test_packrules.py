@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,16 +18,16 @@ NFS = Mount(FOLDER, "nfs4", f"m1.test:{FOLDER}", False)
 FSTAB = f"# nothing\nm1.test:{FOLDER} {FOLDER} nfs rw 0 0\n"
 
 
-def machine(name: str, **values: object) -> PackFacts:
+def machine(name: str, **values: Any) -> PackFacts:
     facts = PackFacts(name, f"{name}.test", "aegir", 1001, 1001, "aegir", 33, real={FOLDER: FOLDER}, mounts=(ROOT,))
-    return replace(facts, **values)  # type: ignore[arg-type] # any field by its name
+    return replace(facts, **values)
 
 
-def master(name: str = "m1", **values: object) -> PackFacts:
+def master(name: str = "m1", **values: Any) -> PackFacts:
     return machine(name, made={FOLDER: f"{FOLDER}/.provision-probe-{name}"}, **values)
 
 
-def slave(*, sees: tuple[str, ...] = ("m1",), mount: Mount | None = NFS, **values: object) -> PackFacts:
+def slave(*, sees: tuple[str, ...] = ("m1",), mount: Mount | None = NFS, **values: Any) -> PackFacts:
     seen = frozenset(f"{FOLDER}/.provision-probe-{name}" for name in sees)
     return machine("s1", **{"seen": seen, "mounts": (ROOT, mount) if mount else (ROOT,), **values})
 
@@ -70,7 +71,7 @@ BLIND = {
         f"what is mounted at {FOLDER} is /dev/vdb1 (ext4), with other files",
         "To share it by NFS",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BLIND)

@@ -77,7 +77,7 @@ def test_a_service_type_of_a_foreign_package_is_found_and_used(package: str, tmp
     store.save("@server_master", {"context_type": "server", "search_service_type": "solr", "search_port": "8080"})
     found = only_search.service_of(store.server("server_master"), "search")
     assert type(found).__name__ == "Search"
-    assert found.core_of(site()) == "a.test:8080"  # type: ignore[attr-defined]
+    assert found.core_of(site()) == "a.test:8080"  # type: ignore[attr-defined] # of the package made above
     assert plugins.vhost_extra(site(), server()) == ("# a.test on server_master",)
 
 
@@ -216,7 +216,7 @@ def test_lazy_types_that_do_not_load(path: str) -> None:
 
 def test_a_lazy_type_is_imported_only_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("lazy_module")
-    module.Mine = Mine  # type: ignore[attr-defined]
+    module.Mine = Mine  # type: ignore[attr-defined] # a module made here
     catalog = Catalog([LazyType("http", "mine", "lazy_module:Mine")])
     assert list(catalog.types("http")) == ["mine"]
     monkeypatch.setitem(sys.modules, "lazy_module", module)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,15 +34,15 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ1 aegir@hub it's me"
 APACHE = "sudo /usr/sbin/apache2ctl graceful"
 
 
-def web(command: str = APACHE, **fields: object) -> Server:
+def web(command: str = APACHE, **fields: Any) -> Server:
     properties = {"http_restart_cmd": command, "web_group": "www-data"}
     server = Server("web1", "web1.test", "/var/aegir", "aegir", service_types={"http": "x"}, properties=properties)
-    return replace(server, **fields)  # type: ignore[arg-type]
+    return replace(server, **fields)
 
 
-def wanted(kind: type[HttpService] = HttpApache, command: str = APACHE, **options: int) -> Preparation:
+def wanted(kind: type[HttpService] = HttpApache, command: str = APACHE, **options: Any) -> Preparation:
     server = web(command)
-    return preparation(server, kind(server), [KEY], **options)  # type: ignore[arg-type]
+    return preparation(server, kind(server), [KEY], **options)
 
 
 WANTED = [
@@ -175,8 +176,8 @@ def test_nothing_is_missing() -> None:
         ({"has_key": None, "asked_by": "somebody"}, []),
     ],
 )
-def test_each_missing_piece(change: dict[str, object], pieces: list[str]) -> None:
-    found = missing_pieces(wanted(), replace(FACTS, **change))  # type: ignore[arg-type]
+def test_each_missing_piece(change: dict[str, Any], pieces: list[str]) -> None:
+    found = missing_pieces(wanted(), replace(FACTS, **change))
     assert [one.piece for one in found] == pieces
     assert all(one.what and one.hint for one in found)
 
@@ -231,8 +232,8 @@ def test_a_group_is_no_machine() -> None:
         {"properties": {"web_group": "x;y"}},
     ],
 )
-def test_values_that_cannot_stand_in_a_script(fields: dict[str, object]) -> None:
-    server = web(**fields)  # type: ignore[arg-type]
+def test_values_that_cannot_stand_in_a_script(fields: dict[str, Any]) -> None:
+    server = web(**fields)
     with pytest.raises(ServiceError):
         preparation(server, HttpApache(server))
 

@@ -204,7 +204,7 @@ class TestSettings:
         ("rsync: mkdir failed: Permission denied (13)", None),
         ("no space left", None),
     ],
-)  # fmt: skip
+)
 def test_what_openssh_says(said: str, code: str | None) -> None:
     assert meaning(said) == code
 
