@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pymysql
 import pytest
-from conftest import trial_on
-from trials import Trial, kill, reaped, wait_until
+from trials import Trial, kill, reaped, trial_on, wait_until
 
 from provision_py.dispatch import taskrun
 from provision_py.hostmaster import connection

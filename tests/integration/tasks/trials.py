@@ -6,15 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hosting_system import Hosting
 
+from provision_py.sandbox.base import remove_tree
+from provision_py.sandbox.frontend import ServiceForm
+from provision_py.sandbox.installation import Layout, install
+from provision_py.sandbox.mariadb import DatabaseServer
 from provision_py.sandbox.platforms import VERSIONS, Platform
+from provision_py.sandbox.webserver import WebServer
 
 TOP = Path(__file__).resolve().parents[3]
 OTHER = "other.example.test"
@@ -235,3 +242,51 @@ def reaped(pid: int) -> int:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def trial_on(front_end: DatabaseServer, sites: DatabaseServer, web: WebServer) -> Iterator[Trial]:
+    """A hosting system with a platform and a site; ``front_end`` and ``sites`` are where their databases are."""
+    root = Path(tempfile.mkdtemp(prefix="aegir-"))
+    root.chmod(0o711)
+    with ExitStack() as stack:
+        stack.callback(remove_tree, root)
+        for server in {id(server): server for server in (front_end, sites)}.values():
+            stack.enter_context(cleaned(server))
+        stack.callback(web.forget, root)
+        installation = install(Layout(root, database="hm_trial", modules={"hosting_alias": 0}), front_end, web)
+        web.serve(root)
+        hosting = Hosting(installation, web, sites)
+        platform, docroot = hosting.prepared()
+        assert set(hosting.run_queue().values()) <= {0}
+        if sites is not front_end:
+            form = ServiceForm("db", "mysql", sites.port, user=sites.user, password=sites.password)
+            hosting.front.db_server = hosting.front.add_server(sites.host, [form], name="server_sites")
+            assert hosting.run(hosting.queued(hosting.front.db_server, "verify")).status == 1, hosting.said()
+        trial = Trial(hosting, platform, docroot)
+        trial.let_installs_wait()
+        assert hosting.run(hosting.queued(trial.add_site(OTHER), "install")).status == 1, hosting.said()
+        assert hosting.fetch_until(200, "/", OTHER).status == 200
+        stack.callback(hosting.front.close)
+        yield trial
+
+
+@contextmanager
+def cleaned(server: DatabaseServer) -> Iterator[None]:
+    """What is made on a database server meanwhile goes again."""
+    databases, accounts = set(server.databases()), set(accounts_of(server))
+    try:
+        yield
+    finally:
+        _clean(server, databases, accounts)
+
+
+def _clean(server: DatabaseServer, databases: set[str], accounts: set[tuple[str, str]]) -> None:
+    for name in set(server.databases()) - databases:
+        server.drop_database(name)
+    for user, host in set(accounts_of(server)) - accounts:
+        server.query("DROP USER %s@%s", (user, host))
+
+
+def accounts_of(server: DatabaseServer) -> list[tuple[str, str]]:
+    return [(str(row[0]), str(row[1])) for row in server.query("SELECT User, Host FROM mysql.user")]
