@@ -32,6 +32,7 @@ def test_rules_that_may_refuse(text: str) -> None:
     [
         "",
         "# deny all;\n  # Require ip 192.0.2.1",
+        "  # once: allow 192.0.2.1; deny all;",
         "client_max_body_size 64m;",
         "add_header X-Frame-Options DENY;",
         "Require all granted",

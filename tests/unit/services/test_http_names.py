@@ -35,6 +35,15 @@ def test_a_redirection_to_a_strange_name_takes_nobody_elses_name() -> None:
     assert (names.served, names.redirected) == ((), ("a.test",))
 
 
+def test_a_redirection_to_a_name_that_a_wildcard_covers_is_served() -> None:
+    names = site_names(site(aliases=("*.shop.test",), redirection="www.shop.test"))
+
+    assert (names.served, names.redirected) == (("www.shop.test",), ("a.test", "*.shop.test"))
+    assert names.strange_target is None
+    assert site_names(site(aliases=("*.shop.test",), redirection="shop.test")).served == ()
+    assert site_names(site(aliases=("*.shop.test",), redirection="www.shop.test/sub")).served == ()
+
+
 def test_folders_of_other_hosts() -> None:
     found = subdirectories(site(aliases=("b.test/x/y", "B.test/x/y/", "www.a.test", "b.test/")))
 

@@ -71,6 +71,20 @@ def test_a_vhost_that_demands_none_loses_the_folder() -> None:
         assert (file.content, file.with_folder) == (None, True)
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_vhost_for_folders_alone_goes_unless_another_site_comes_to_it(kind: type[PublicHttp]) -> None:
+    vhost = kind(server()).site_files(site(aliases=("b.test/x",)), CREDENTIALS)[2]
+    mine = f"{FOLDER}/x.conf"
+
+    file, host = removals([mine], [], FOLDER, {vhost.path: vhost.content or ""}, "a.test")
+
+    assert (file.path, file.content, file.with_folder) == (mine, None, True)
+    assert (host.path, host.content, host.unless_there) == (vhost.path, None, FOLDER)
+    # The site of somebody else needs both.
+    (file,) = removals([mine], [f"{FOLDER}/y.conf"], FOLDER, {vhost.path: vhost.content or ""}, "a.test")
+    assert (file.path, file.content, file.with_folder) == (mine, None, False)
+
+
 def test_two_folders_that_would_be_one_file_are_refused() -> None:
     with pytest.raises(ServiceError, match="cannot stand in") as caught:
         subdirectories(site(aliases=("b.test/x/y", "b.test/x_y")))
