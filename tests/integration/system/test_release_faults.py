@@ -18,7 +18,7 @@ from provision_py.steps.step import Record
 from provision_py.system import staging
 from provision_py.system.rsync import NO_OPTIONS, Uploads
 from system.conftest import wait_until
-from system.machines import Other
+from system.machines import Other, put
 from system.released_trees import PLATFORM, Two, change, cut_short, state_of, synced
 
 
@@ -60,6 +60,18 @@ class TestFaults:
             assert state_of(disk) == former
         two.clean_up(two.released())
         assert two.there() == [synced(two.here)] * 2
+
+    def test_a_machine_that_cannot_take_its_files_is_found_before_any_other_has_taken_them(self, two: Two) -> None:
+        former = two.there()
+        put(two.here / "modules", added__x="new")
+        (two.here / "index.php").write_text("new index")
+        with other_disk(two.web2, "modules"):
+            record, error = two.tried()
+            assert error is not None and "another disk" in str(error)
+            assert "All web servers have what they had before" in error.what
+            assert [other.text(f"{PLATFORM}/index.php") for other in two.all] == ["old 'index.php'"] * 2
+            two.undo(record)
+        assert two.there() == former
 
     @pytest.mark.parametrize("after", [0, 1, 3, 8, 20, 40])
     def test_a_switch_that_ends_half_way(self, two: Two, after: int) -> None:
@@ -205,6 +217,17 @@ def small_disk(other: Other) -> Iterator[Path]:
     assert done.returncode == 0, done.stderr
     server = other.machine.sshd.sandbox.running()[other.machine.sshd.name]
     yield Path(f"/proc/{server.pid}/root{folder}")
+    in_mounts_of(other, ["umount", "-l", folder])
+
+
+@contextmanager
+def other_disk(other: Other, name: str) -> Iterator[None]:
+    """A folder of its platform lies on a disk of its own, with what it has."""
+    script = 'cp -a "$0" "$1" && mount -t tmpfs -o size=2m other "$0" && cp -a "$1/." "$0"'
+    folder = f"{other.root}/{PLATFORM}/{name}"
+    done = in_mounts_of(other, ["sh", "-c", script, folder, f"{other.root}/copy"])
+    assert done.returncode == 0, done.stderr
+    yield
     in_mounts_of(other, ["umount", "-l", folder])
 
 

@@ -18,7 +18,7 @@ import pytest
 from provision_py.errors import HostError
 from provision_py.sandbox.base import Sandbox
 from provision_py.steps.step import UNDO
-from provision_py.steps.sync import FetchTree, RemoveRemoteTree, SyncTree
+from provision_py.steps.sync import FetchTree, RemoveRemoteTree, SyncBack, SyncTree
 from provision_py.system import transfer
 from provision_py.system.rsync import SyncOptions, Tree, Uploads
 from system.conftest import wait_until
@@ -274,6 +274,21 @@ class TestSteps:
         assert (platform / SITE / "files/photo.jpg").exists()
         UNDO[step.kind](world, record)
         assert other.has(f"platforms/drupal 7/{SITE}/files/photo.jpg")
+
+    def test_what_others_change_too_is_brought_again_where_it_is(
+        self, other: Other, platform: Path, roots: list[str], tmp_path: Path
+    ) -> None:
+        shared = platform / "sites/sites.php"
+        shared.write_text("former")
+        world, step = OneWorld(web1=other.host), SyncBack(["web1"], Tree(str(shared)), roots)
+        record = step.prepare(world, tmp_path)
+        transfer.push(other.host, Tree(str(shared)), roots)
+        shared.write_text("put back, and changed by another command")
+        UNDO[step.kind](world, record)
+        assert other.text("platforms/drupal 7/sites/sites.php") == shared.read_text()
+        (other.disk / "platforms/drupal 7/sites/sites.php").unlink()
+        UNDO[step.kind](world, record)
+        assert not other.has("platforms/drupal 7/sites/sites.php")
 
     def test_a_server_that_is_down_stops_it_before_anything_changes(
         self, other: Other, platform: Path, roots: list[str], tmp_path: Path, sandbox: Sandbox
