@@ -134,6 +134,6 @@ class Hosting:
             if path.is_symlink():
                 content = f"-> {os.readlink(path)}"
             else:
-                content = path.read_bytes().hex() if path.is_file() else ""
+                content = path.read_bytes().hex() if path.is_file() and os.access(path, os.R_OK) else ""
             found[name] = (path.lstat().st_mode, content)
         return found

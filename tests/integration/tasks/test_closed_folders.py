@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trials import Trial, bound_by_modes
+from trials import OTHER, Trial, bound_by_modes
 
 from tests.modes import mode_of
 
@@ -78,7 +78,7 @@ def test_a_journal_of_somebody_else(trial: Trial) -> None:
     journal.mkdir(parents=True)
     (journal / "journal.jsonl").write_text("")
     with mode_of(journal, 0):
-        refused(trial, f"@{trial.installed_beside()}", "provision-verify", path=journal)
+        refused(trial, f"@{OTHER}", "provision-verify", path=journal)
     (journal / "journal.jsonl").unlink()
     journal.rmdir()
 
