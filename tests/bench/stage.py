@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from provision_py.tasklog import MemorySink
 PREFIX = "provision-py-bench-"
 #: Code bases to measure on besides the stand-ins, as for the tests that need them.
 CODE_VARIABLE = "PROVISION_PY_DRUPAL"
+OK = 200
 
 
 @dataclass
@@ -112,9 +114,15 @@ class Stage:
         return nid, detect(str(root))
 
     def site(self, uri: str, platform: int, profile: str = "standard") -> int:
-        """An installed site."""
+        """An installed site that every worker of the web server knows; those from before a reload answer a moment
+        longer."""
         nid = self.front.add_site(uri, platform, self.front.db_server, profile=profile, install=False)
         self.run(self.queue(nid, "install"))
+        deadline = time.monotonic() + 5
+        while self.web.fetch("/", host=f"{uri}:{self.web.port}", timeout=120).status != OK:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{uri} is installed and not served")
+            time.sleep(0.02)
         return nid
 
 
