@@ -9,7 +9,7 @@ from typing import Any
 
 from provision_py.php.parser import read_text
 from provision_py.php.sitesphp import read_sites_php, update_sites_php
-from provision_py.steps.files import write_files
+from provision_py.steps.files import look_at, write_files
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile
 from provision_py.system.locks import FileLock
@@ -56,4 +56,5 @@ def _set(world: World, server: str, path: str, lock: Path, entries: Mapping[str,
         if text and all(known.get(name) == folder for name, folder in entries.items()):
             return False
         content = update_sites_php(text, entries, path)
-        return bool(write_files(world.host(server), [ConfigFile(path, content)]))
+        host, files = world.host(server), [ConfigFile(path, content)]
+        return bool(write_files(host, files, look_at(host, files)))

@@ -25,12 +25,13 @@ class ApplyFiles:
 
     def prepare(self, world: World, vault: Path) -> Record:
         host = world.host(self.server)
-        return {"server": self.server, "former": remember_all(host, self.files, vault)}
+        return {"server": self.server, "former": remember_all(host, self.files, vault, look_at(host, self.files))}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
-        changed = write_files(world.host(self.server), self.files)
+        host = world.host(self.server)
+        changed = write_files(host, self.files, look_at(host, self.files))
         if changed:
-            world.log.info(f"{self.description}: {shown_names(changed)}", host=world.host(self.server).name)
+            world.log.info(f"{self.description}: {shown_names(changed)}", host=host.name)
 
 
 @undoes("files")
@@ -87,9 +88,14 @@ def undo_directories(world: World, record: Mapping[str, Any]) -> None:
             host.set_access(directory["path"], mode=former["mode"], group=former["group"])
 
 
-def write_files(host: Host, files: Sequence[ConfigFile]) -> list[str]:
-    """Make the files what they should be; returns the paths that changed."""
-    found = _look(host, [file.path for file in files])
+def look_at(host: Host, files: Sequence[ConfigFile]) -> Look:
+    """What is at the paths of the files, and at the folders around them."""
+    return _look(host, [file.path for file in files])
+
+
+def write_files(host: Host, files: Sequence[ConfigFile], found: Look) -> list[str]:
+    """Make the files what they should be, where they are as :func:`look_at` has found them; returns the paths that
+    changed."""
     folders = {path for path, state in found.states.items() if state is not None}
     return [file.path for file in files if _write(host, file, found, folders)]
 
@@ -127,13 +133,11 @@ def _set_access(host: Host, file: ConfigFile, state: FileState) -> bool:
 
 
 def _look(host: Host, paths: Sequence[str]) -> Look:
-    """What is at some paths, and at the folders around them."""
     return host.look(paths, list(dict.fromkeys(_parent(path) for path in paths)))
 
 
-def remember_all(host: Host, files: Sequence[ConfigFile], vault: Path) -> list[Record]:
-    """What is at the paths of the files now, see :func:`remember`."""
-    found = _look(host, [file.path for file in files])
+def remember_all(host: Host, files: Sequence[ConfigFile], vault: Path, found: Look) -> list[Record]:
+    """What :func:`look_at` has found at the paths of the files, see :func:`remember`."""
     return [_remember(host, file.path, found, vault) for file in files]
 
 

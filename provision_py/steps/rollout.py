@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from provision_py.errors import ProcessError, ProvisionError, ServiceError
-from provision_py.steps.files import remember_all, restore, shown_names, write_files
+from provision_py.steps.files import look_at, remember_all, restore, shown_names, write_files
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system import fanout
 from provision_py.system.configfile import ConfigFile
-from provision_py.system.host import Host
+from provision_py.system.host import Host, Look
 from provision_py.system.locks import FileLock
 
 Value = TypeVar("Value")
@@ -50,30 +50,61 @@ class Rollout:
     #: Names of the servers whose files were not yet what they should be; known once the step has acted.
     changed: set[str] = field(default_factory=set, compare=False)
 
+    #: What was found on each member, while nobody else may change it.
+    _found: dict[int, Look] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def hold(self, world: World) -> AbstractContextManager[None]:
+        return _locked(world, [member.server for member in self.members])
+
     def prepare(self, world: World, vault: Path) -> Record:
-        found, failures = fanout.each(self.members, lambda member: _recorded(world, member, vault))
-        _raise_for(failures, "cannot be prepared, so nothing was changed anywhere", lambda member: member.server)
+        found, failures = fanout.each(self.members, lambda member: self._look(world, member, vault))
+        _raise_for(
+            failures,
+            lambda error: "cannot be prepared, so nothing was changed anywhere",
+            lambda member: member.server,
+        )
         return {"members": [record for _, record in found]}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
-        with _locked(world, [member.server for member in self.members]):
-            try:
-                written = self._phase(world, _write, "did not take its files")
-                self.changed.update(member.server for member, paths in written if paths)
-                self._phase(world, _test, "rejects its configuration")
-            except ServiceError:
-                # What cannot be put back now, undoing the step tells and tries again.
-                _put_back(world, record["members"])
-                raise
-            note({"reloaded": True})
-            self._phase(world, _reload, "could not be reloaded")
+        try:
+            written = self._phase(world, self._write_and_test, _why_not_taken)
+        except ServiceError:
+            # What cannot be put back now, undoing the step tells and tries again.
+            _put_back(world, record["members"])
+            raise
+        self.changed.update(member.server for member, paths in written if paths)
+        note({"reloaded": True})
+        self._phase(world, _reload, lambda error: "could not be reloaded")
+
+    def _look(self, world: World, member: Member, vault: Path) -> Record:
+        host = world.host(member.server)
+        found = self._found[id(member)] = look_at(host, member.files)
+        return {
+            "server": member.server,
+            "former": remember_all(host, member.files, vault, found),
+            "test": list(member.test) if member.test else None,
+            "reload": list(member.reload) if member.reload else None,
+        }
+
+    def _write_and_test(self, world: World, member: Member) -> list[str]:
+        host = world.host(member.server)
+        changed = write_files(host, member.files, self._found[id(member)])
+        if changed:
+            world.log.info(f"{self.description}: {shown_names(changed)}", host=host.name)
+        if member.test is not None:
+            check_configuration(host, member.test)
+        return changed
 
     def _phase(
-        self, world: World, work: Callable[[World, Member, str], Value], failing: str
+        self, world: World, work: Callable[[World, Member], Value], failing: Callable[[ProvisionError], str]
     ) -> list[tuple[Member, Value]]:
-        found, failures = fanout.each(self.members, lambda member: work(world, member, self.description))
+        found, failures = fanout.each(self.members, lambda member: work(world, member))
         _raise_for(failures, failing, lambda member: world.host(member.server).name)
         return found
+
+
+def _why_not_taken(error: ProvisionError) -> str:
+    return "rejects its configuration" if isinstance(error, ServiceError) else "did not take its files"
 
 
 @undoes("rollout")
@@ -89,17 +120,7 @@ def undo_rollout(world: World, record: Mapping[str, Any]) -> None:
                 # Its files are as they were, and the rest has still to be undone.
                 told = f"@{failure.item['server']} did not load its former configuration: {failure.error}"
                 world.log.warning(told, code=failure.error.code)
-        _raise_for(missing, "did not take its former files back", lambda member: str(member["server"]))
-
-
-def _recorded(world: World, member: Member, vault: Path) -> Record:
-    host = world.host(member.server)
-    return {
-        "server": member.server,
-        "former": remember_all(host, member.files, vault),
-        "test": list(member.test) if member.test else None,
-        "reload": list(member.reload) if member.reload else None,
-    }
+        _raise_for(missing, lambda error: "did not take its former files back", lambda member: str(member["server"]))
 
 
 def _put_back(
@@ -116,20 +137,7 @@ def _put_back(
     return [member for member, _ in done], failures
 
 
-def _write(world: World, member: Member, description: str) -> list[str]:
-    host = world.host(member.server)
-    changed = write_files(host, member.files)
-    if changed:
-        world.log.info(f"{description}: {shown_names(changed)}", host=host.name)
-    return changed
-
-
-def _test(world: World, member: Member, description: str) -> None:
-    if member.test is not None:
-        check_configuration(world.host(member.server), member.test)
-
-
-def _reload(world: World, member: Member, description: str) -> None:
+def _reload(world: World, member: Member) -> None:
     if member.reload is not None:
         host = world.host(member.server)
         reload_server(host, member.reload)
@@ -169,7 +177,9 @@ def reload_server(host: Host, reload: Sequence[str]) -> None:
         ) from error
 
 
-def _raise_for(failures: Sequence[fanout.Failure[Any]], failing: str, name: Callable[[Any], str]) -> None:
+def _raise_for(
+    failures: Sequence[fanout.Failure[Any]], failing: Callable[[ProvisionError], str], name: Callable[[Any], str]
+) -> None:
     """One member's failure as it is; those of several together, each with its member."""
     if not failures:
         return
@@ -178,9 +188,14 @@ def _raise_for(failures: Sequence[fanout.Failure[Any]], failing: str, name: Call
         if isinstance(first, ServiceError):
             raise first
         raise ServiceError(
-            f"{name(failures[0].item)} {failing}: {first.what}", where=first.where, hint=first.hint, code=first.code
+            f"{name(failures[0].item)} {failing(first)}: {first.what}",
+            where=first.where,
+            hint=first.hint,
+            code=first.code,
         ) from first
-    lines = "; ".join(f"{name(failure.item)} {failing}: {_told(failure.error)}" for failure in failures)
+    lines = "; ".join(
+        f"{name(failure.item)} {failing(failure.error)}: {_told(failure.error)}" for failure in failures
+    )
     raise ServiceError(f"{len(failures)} web servers failed. {lines}", hint=first.hint, code=first.code) from first
 
 

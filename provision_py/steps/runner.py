@@ -13,19 +13,20 @@ from pathlib import Path
 
 from provision_py.errors import HostError, LockedError, ProvisionError
 from provision_py.steps.journal import Begun, Journal, JournalState, UndoFailure, abandoned_journals
-from provision_py.steps.step import CLEAN_UP, UNDO, Step, UndoFunction, World
+from provision_py.steps.step import CLEAN_UP, UNDO, ExclusiveStep, Step, UndoFunction, World
 
 
 def run_steps(steps: Iterable[Step], journal: Journal, world: World) -> None:
     """Run the steps in order. Does not undo: whoever holds the journal decides that with :func:`undo_all`."""
     for step in steps:
-        record = step.prepare(world, journal.vault)
-        number = journal.begin(step.kind, step.description, record, type(step).__module__)
+        with step.hold(world) if isinstance(step, ExclusiveStep) else nullcontext():
+            record = step.prepare(world, journal.vault)
+            number = journal.begin(step.kind, step.description, record, type(step).__module__)
 
-        def note(facts: dict[str, object], number: int = number) -> None:
-            journal.note(number, facts)
+            def note(facts: dict[str, object], number: int = number) -> None:
+                journal.note(number, facts)
 
-        step.apply(world, record, note)
+            step.apply(world, record, note)
 
 
 def undo_all(journal: Journal, world: World) -> bool:

@@ -8,8 +8,9 @@ and hands it to the same ``undo`` function.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from provision_py.system.host import Host
 from provision_py.tasklog import TaskLog
@@ -73,6 +74,16 @@ class Step(Protocol):
 
     def apply(self, world: World, record: Record, note: Note) -> None:
         """Act. May raise any ProvisionError; what was done until then is undone from the record."""
+        ...
+
+
+@runtime_checkable
+class ExclusiveStep(Step, Protocol):
+    """A step during which nobody else may touch what it touches, from its look until it has acted: so the record
+    tells what the step has indeed replaced."""
+
+    def hold(self, world: World) -> AbstractContextManager[None]:
+        """Keeps others out. Raises LockedError."""
         ...
 
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,6 +166,39 @@ def test_what_one_member_rejects_is_put_back_on_all(tmp_path: Path) -> None:
         assert [(tmp_path / name).read_text() for name in "abc"] == ["former"] * 3
         assert undo_all(journal, world)
     assert list(tmp_path.glob("*.loaded")) == []
+
+
+def test_each_member_is_told_with_what_it_failed_at(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    step = Rollout(
+        [
+            Member("a", [ConfigFile(f"{tmp_path}/a", "new")], ["false"], ["true"]),
+            Member("b", [ConfigFile(f"{tmp_path}/file/b", "new")], ["true"], ["true"]),
+        ]
+    )
+    world = LocalWorld(tmp_path)
+    with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
+        with pytest.raises(ServiceError, match=r"rejects its configuration: .* did not take its files: ") as caught:
+            run_steps([step], journal, world)
+        assert undo_all(journal, world)
+    assert caught.value.what.startswith("2 web servers failed. ")
+    assert not (tmp_path / "a").exists()
+
+
+def test_undoing_gives_back_what_another_process_has_written_while_we_waited(tmp_path: Path) -> None:
+    vhost = tmp_path / "vhost"
+    vhost.write_text("former")
+    step = Rollout([Member("s", [ConfigFile(str(vhost), "new")], None, None)])
+    world = LocalWorld(tmp_path)
+    with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
+        with ThreadPoolExecutor() as pool, FileLock(world.reload_lock("s")):
+            running = pool.submit(run_steps, [step], journal, world)
+            time.sleep(0.2)
+            vhost.write_text("theirs")
+        running.result()
+        assert vhost.read_text() == "new"
+        assert undo_all(journal, world)
+    assert vhost.read_text() == "theirs"
 
 
 def test_a_missing_folder_is_made_and_goes_again(tmp_path: Path) -> None:
