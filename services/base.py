@@ -16,7 +16,7 @@ from provision_py.php.values import PhpValue
 from provision_py.services.certificates import Certificate
 from provision_py.services.subdirectories import Subdirectory
 from provision_py.system.configfile import ConfigFile, Directory, Link
-from provision_py.system.host import Host
+from provision_py.system.host import Completed, Host, Program
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,16 @@ class HttpService(Service):
         """
         return ()
 
-    def former_site_files(self, site: Site, credentials: Credentials, host: Host) -> Sequence[ConfigFile]:
+    def former_site_search(self, site: Site, credentials: Credentials) -> Program | None:
+        """What :meth:`former_site_files` would run on this server before anything else, if it is on another machine:
+        it may be run ahead, with what else is asked there."""
+        return None
+
+    def former_site_files(
+        self, site: Site, credentials: Credentials, host: Host, found: Completed | None = None
+    ) -> Sequence[ConfigFile]:
         """What is to go on this server because the site has lost aliases: the server's files are the only record of
-        what it had.
+        what it had. ``found`` is how the program of :meth:`former_site_search` has ended there.
         """
         return ()
 

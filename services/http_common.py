@@ -17,9 +17,9 @@ from provision_py.services import http_rules, templating, web_quoting
 from provision_py.services.base import HttpService, Visit
 from provision_py.services.http_properties import CHECK_PAGES, is_program_on, restart_command
 from provision_py.services.phpfpm import setting
-from provision_py.services.subdirectories import Subdirectory, former_files, shown, subdirectories
+from provision_py.services.subdirectories import Subdirectory, former_files, search, shown, subdirectories
 from provision_py.system.configfile import ConfigFile, Directory, Link
-from provision_py.system.host import Host
+from provision_py.system.host import Completed, Host, Program
 
 #: Folders below the application's, in the order in which Provision makes them.
 SUBFOLDERS = ("pre.d", "post.d", "platform.d", "vhost.d", "subdir.d")
@@ -204,10 +204,15 @@ class PublicHttp(HttpService):
         owner = web_quoting.host_name(site.uri)
         return shown(host, paths, owner, database)
 
-    def former_site_files(self, site: Site, credentials: Credentials, host: Host) -> Sequence[ConfigFile]:
+    def former_site_search(self, site: Site, credentials: Credentials) -> Program | None:
+        return search(f"{self.app_path}/subdir.d", web_quoting.host_name(site.uri), credentials.name)
+
+    def former_site_files(
+        self, site: Site, credentials: Credentials, host: Host, found: Completed | None = None
+    ) -> Sequence[ConfigFile]:
         wanted = {self._subdirectory_path(one) for one in subdirectories(site)}
-        owner = web_quoting.host_name(site.uri)
-        return former_files(host, f"{self.app_path}/subdir.d", self.vhost_path, owner, credentials.name, wanted)
+        owner, folder = web_quoting.host_name(site.uri), f"{self.app_path}/subdir.d"
+        return former_files(host, folder, self.vhost_path, owner, credentials.name, wanted, found)
 
     def visits(self, site: Site) -> Sequence[Visit]:
         """The site's page, and one of the names that are redirected: that costs no PHP.

@@ -5,14 +5,16 @@ The original never removes such files (backend.md 7.3 and its list of bugs), so 
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from provision_py.contexts.model import Site
 from provision_py.services import web_quoting
 from provision_py.system.configfile import ConfigFile
-from provision_py.system.host import Host
+from provision_py.system.host import Completed, Host, Program
 
 #: The head of our files for a site below a folder.
 _HEAD = re.compile(r"^# Site (\S+) below ([^\s/]+)/(\S+), ", re.MULTILINE)
@@ -72,13 +74,16 @@ def former_files(
     owner: str,
     database: str,
     wanted: Collection[str],
+    found: Completed | None = None,
 ) -> list[ConfigFile]:
     """What is to be done about files of ``owner`` in ``folder`` (a server's ``subdir.d``) that are not ``wanted``.
+
+    ``found`` is how the program of :func:`search` has ended there, if it was run already.
 
     A host that has nothing else there loses its folder, too: Apache does not start when a vhost of the original
     includes an empty one. ``database`` is the one by which the original's files are known to be the owner's.
     """
-    paths = [path for path in _mentioning(host, folder, owner, database) if path not in wanted]
+    paths = [path for path in _mentioning(host, folder, owner, database, found) if path not in wanted]
     contents = host.look(paths).contents if paths else {}
     gone = [path for path, content in contents.items() if belongs_to(_text(content), path, owner, database)]
     files: list[ConfigFile] = []
@@ -138,12 +143,35 @@ def _placeholder(path: str, folder: str, owner: str) -> ConfigFile:
     return ConfigFile(path, text, description=f"{owner}, no longer below {host}")
 
 
-def _mentioning(host: Host, folder: str, owner: str, database: str) -> list[str]:
-    """Files of hosts' folders that may be the owner's, found on the server itself."""
-    words = (f"# Site {owner} below ", f" {database}")
-    argv = ["grep", "-rlsF", *(part for word in words for part in ("-e", word)), "--", folder]
-    found = host.run(argv, check=False).stdout.splitlines()
-    return sorted(path for path in found if re.fullmatch(rf"{re.escape(folder)}/[^/]+/[^/]+\.conf", path))
+def search(folder: str, owner: str, database: str) -> Program:
+    """Finds files in ``folder`` that may be the owner's."""
+    argv = ["grep", "-rlsF", *(part for word in _words(owner, database) for part in ("-e", word)), "--", folder]
+    return Program(argv)
+
+
+def _mentioning(host: Host, folder: str, owner: str, database: str, found: Completed | None) -> list[str]:
+    """Files of hosts' folders that may be the owner's."""
+    if host.is_local:
+        return _mentioning_here(folder, [word.encode() for word in _words(owner, database)])
+    if found is None:
+        found = host.run(search(folder, owner, database).argv, check=False)
+    paths = found.stdout.splitlines()
+    return sorted(path for path in paths if re.fullmatch(rf"{re.escape(folder)}/[^/]+/[^/]+\.conf", path))
+
+
+def _mentioning_here(folder: str, words: Sequence[bytes]) -> list[str]:
+    found = []
+    for path in Path(folder).glob("*/*.conf"):
+        with contextlib.suppress(OSError):
+            content = path.read_bytes()
+            if any(word in content for word in words):
+                found.append(str(path))
+    return sorted(found)
+
+
+def _words(owner: str, database: str) -> tuple[str, str]:
+    """Each file of the owner holds one of these."""
+    return f"# Site {owner} below ", f" {database}"
 
 
 def _below(folder: str, paths: Collection[str]) -> set[str]:

@@ -117,7 +117,7 @@ def push_site(
     """Bring a site's folder to the servers that hold code, and the names of sites beside it.
 
     ``new`` takes the uploads along; so does a group, whose members should all have what the hub has. Nothing that
-    only a member has is removed. ``answers`` is what :func:`ask_for_site` gave: most verifies change nothing on a
+    only a member has is removed. ``answers`` are those to :func:`site_question`: most verifies change nothing on a
     server, which then needs no push. Raises ContextError when a server that should share the folder does not see it.
     """
     servers = _code_servers(session, site.web_server)
@@ -133,10 +133,11 @@ def push_site(
     packchecks.check_code(session, site.web_server, f"{tree.path}/settings.php")
 
 
-def ask_for_site(session: Session, site: Site, code: CodeBase) -> sameness.Answers:
-    """What servers that hold code have of a site."""
-    others = _hosts(session, _code_servers(session, site.web_server)).values()
-    return sameness.ask(session.host_of(session.master), list(others), _wanted(session, site, code))
+def site_question(session: Session, site: Site, code: CodeBase) -> tuple[sameness.Question | None, dict[str, Host]]:
+    """What to ask servers that hold code for, to know which of them have the site's files; and those servers with
+    their machines, each machine once."""
+    question = sameness.question(session.host_of(session.master), _wanted(session, site, code))
+    return question, _hosts(session, _code_servers(session, site.web_server))
 
 
 def _differing(

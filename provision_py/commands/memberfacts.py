@@ -14,7 +14,7 @@ from provision_py.contexts.model import Server, Site
 from provision_py.drupal.model import Credentials
 from provision_py.errors import ProvisionError
 from provision_py.system import fanout
-from provision_py.system.host import Secret
+from provision_py.system.host import Completed, Program, Secret
 
 #: Clocks further apart than this make sessions and one-time links fail by chance. Seconds.
 CLOCK_TOLERANCE = 5.0
@@ -90,7 +90,27 @@ class Facts:
 
 def ask(session: Session, site: Site, server: Server, credentials: Credentials, *, has_site: bool = True) -> Facts:
     """The facts of one web server; ``has_site``: the site's folder should be there. Raises ProvisionError."""
-    job = {
+    before = time.time()
+    answer = _answer(session, server, _job(site, credentials))
+    return weighed(answer, before, time.time(), site.site_path, site.db_server.remote_host, has_folder=has_site)
+
+
+def question(site: Site, credentials: Credentials) -> Program:
+    """What to run on a web server to know what :func:`ask` would, in most cases."""
+    return _program(_job(site, credentials), BARE_PHP)
+
+
+def answered(site: Site, done: Completed, asked: float) -> Facts | None:
+    """The facts from how the question's program, started at ``asked`` (unix seconds), has ended, the site's folder
+    left aside. None: they have to be asked for by :func:`ask`."""
+    answer = _read(done)
+    if answer is None:
+        return None
+    return weighed(answer, asked, done.heard, site.site_path, site.db_server.remote_host, has_folder=False)
+
+
+def _job(site: Site, credentials: Credentials) -> Mapping[str, Any]:
+    return {
         "path": site.site_path,
         "host": credentials.host,
         "port": credentials.port,
@@ -98,9 +118,6 @@ def ask(session: Session, site: Site, server: Server, credentials: Credentials, 
         "password": credentials.password.reveal(),
         "name": credentials.name,
     }
-    before = time.time()
-    answer = _answer(session, server, job)
-    return weighed(answer, before, time.time(), site.site_path, site.db_server.remote_host, has_folder=has_site)
 
 
 def ask_server(session: Session, server: Server) -> Facts:
@@ -135,16 +152,25 @@ def doubts(
 def _answer(session: Session, server: Server, job: Mapping[str, Any]) -> Mapping[str, Any]:
     said = ""
     for options in (BARE_PHP, ()):
-        argv = ["php", *options, "-r", _FACTS]
-        done = session.host_of(server).run(argv, stdin=Secret(json.dumps(job)), timeout=TIMEOUT, check=False)
-        try:
-            found = json.loads(done.stdout)
-        except ValueError:
-            said = done.stderr or done.stdout
-            continue
-        if isinstance(found, dict):
-            return found
+        program = _program(job, options)
+        done = session.host_of(server).run(program.argv, stdin=program.stdin, timeout=TIMEOUT, check=False)
+        answer = _read(done)
+        if answer is not None:
+            return answer
+        said = done.stderr or done.stdout
     raise ProvisionError(f"PHP on @{server.name} gave no answer", where=server.remote_host, hint=said.strip()[-300:])
+
+
+def _program(job: Mapping[str, Any], options: Sequence[str]) -> Program:
+    return Program(("php", *options, "-r", _FACTS), Secret(json.dumps(job)))
+
+
+def _read(done: Completed) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def weighed(

@@ -20,7 +20,7 @@ from provision_py.services.base import HttpService
 from provision_py.services.http_common import site_names
 from provision_py.steps.files import ApplyFiles, EnsureDirectories, SetAccess
 from provision_py.system.configfile import ConfigFile
-from provision_py.system.host import Host
+from provision_py.system.host import Completed, Host
 from provision_py.system.presence import is_folder
 
 _SETTINGS_MODE = 0o440
@@ -133,11 +133,13 @@ class SiteFiles:
             )
         )
 
-    def roll_out(self) -> frozenset[str]:
-        """The vhost on every web server of the site; names of those that had another one."""
+    def roll_out(self, found: Mapping[str, Completed] | None = None) -> frozenset[str]:
+        """The vhost on every web server of the site; names of those that had another one. ``found``: how the search
+        for files of lost aliases has ended on web servers, as far as it was made."""
 
         def former(service: HttpService, host: Host) -> Sequence[ConfigFile]:
-            return service.former_site_files(self.site, self.credentials, host)
+            said = (found or {}).get(service.server.name)
+            return service.former_site_files(self.site, self.credentials, host, said)
 
         changed = roll_out(self.session, self.site.web_server, self.vhost_files, site=self.site, former=former)
         self._warn()

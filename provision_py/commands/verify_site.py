@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provision_py.commands import absence, farm, packchecks
-from provision_py.commands.ahead import asked_ahead
+from provision_py.commands.ahead import Answers, asked_ahead
 from provision_py.commands.insidedrupal import ask_drupal, packages_of
 from provision_py.commands.session import Session
 from provision_py.commands.sitecheck import SiteCheck
@@ -50,11 +50,12 @@ def verify_site(session: Session, site: Site) -> Outcome:
     options |= {"packages": site_option(packages), "installed": True}
     session.run(ApplyFiles(session.master.name, [drushrc_file(site, options)], description="Write drushrc.php"))
     files.make_client_link()
+    answers = Answers() if ahead is None else ahead.answers()
     if ahead is not None:
         farm.grant_members(session, site, credentials, ahead.grants())
-        check.ask_members(credentials, ahead.content())
-    farm.push_site(session, site, code, answers=None if ahead is None else ahead.files())
-    check.finish(files.roll_out())
+        check.ask_members(credentials, answers.content)
+    farm.push_site(session, site, code, answers=answers.files)
+    check.finish(files.roll_out(answers.former))
     session.save_package_cache(cache)
     session.log.success(f"{site.uri} is verified on Drupal {code.version}")
     key = answer.results.get("cron_key")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from provision_py.errors import HostError
-from provision_py.system.host import Completed, FileState, Look, Secret
+from provision_py.system.host import Completed, FileState, Look, Program, Secret
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class GoneHost:
         on_line: Callable[[str], None] | None = None,
     ) -> Completed:
         return Completed(tuple(argv), 0, "", "")
+
+    def run_all(self, programs: Sequence[Program], *, timeout: float | None = None) -> list[Completed]:
+        return [self.run(program.argv) for program in programs]
 
     def stat(self, path: str) -> FileState | None:
         return None

@@ -42,13 +42,25 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Program:
+    """A program to run, and what it reads."""
+
+    argv: Sequence[str]
+    stdin: bytes | Secret = b""
+
+
+@dataclass(frozen=True)
 class Completed:
-    """A program that has ended: its exit status and what it printed (text, undecodable bytes escaped)."""
+    """A program that has ended: its exit status and what it printed (text, undecodable bytes escaped).
+
+    ``heard`` is when we heard of it, in unix seconds; 0 where nobody wrote it down.
+    """
 
     argv: tuple[str, ...]
     returncode: int
     stdout: str
     stderr: str
+    heard: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,14 @@ class Host(Protocol):
 
         ``timeout`` is in seconds. With ``check`` a status other than 0 raises ProcessError. ``on_line`` gets
         each line of output (stdout and stderr) as it comes.
+        """
+        ...
+
+    def run_all(self, programs: Sequence[Program], *, timeout: float | None = None) -> list[Completed]:
+        """Run programs one after the other in one round trip, whatever their status; see :meth:`run`.
+
+        A signal's status may be its number and 128. ``timeout`` is for all of them together. Raises ProcessError when
+        it is up or one cannot be started.
         """
         ...
 

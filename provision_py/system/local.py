@@ -10,13 +10,15 @@ import pwd
 import secrets
 import shutil
 import stat as statlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from provision_py.errors import HostError
 from provision_py.system import faults, process
-from provision_py.system.host import Completed, FileState, Look, Secret
+from provision_py.system.host import Completed, FileState, Look, Program, Secret
 
 _KINDS = {statlib.S_IFREG: "file", statlib.S_IFDIR: "directory", statlib.S_IFLNK: "link"}
 
@@ -52,6 +54,15 @@ class LocalHost:
         return process.run(
             argv, stdin=stdin, env=env, cwd=cwd, timeout=timeout, check=check, on_line=on_line, where=self.name
         )
+
+    def run_all(self, programs: Sequence[Program], *, timeout: float | None = None) -> list[Completed]:
+        end = None if timeout is None else time.monotonic() + timeout
+        found = []
+        for program in programs:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            done = self.run(program.argv, stdin=program.stdin, timeout=left, check=False)
+            found.append(replace(done, heard=time.time()))
+        return found
 
     def stat(self, path: str) -> FileState | None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provision_py.system import fanout
-from provision_py.system.host import Completed, Host
+from provision_py.system.host import Completed, Host, Program
 from provision_py.system.shell import words
 
 #: Mode, group and path of folders, whose times are not synced; target and path of links; and of anything else kind,
@@ -25,7 +25,8 @@ _TREE = ("(", *_FOLDER, "-o", "-type", "l", *_LINK, "-o", *_OTHER, ")")
 _TREE_BEHIND_LINKS = ("(", *_FOLDER, "-o", "-xtype", "l", "-o", *_OTHER, ")")
 #: More names of uploads than this, in bytes, are left to rsync.
 _MOST = 256 * 1024
-_TIMEOUT = 300.0
+#: Seconds that a machine may take for it.
+TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a machine is asked for; ``names`` are the uploads that it is asked about."""
+
+    names: bytes
+    program: Program
+
+
+@dataclass(frozen=True)
 class Answers:
     """What machines said about a tree; ``names`` are the uploads that they were asked for, None: nobody was asked."""
 
@@ -52,14 +61,17 @@ class Answers:
     said: Sequence[tuple[Host, str | None]] = ()
 
 
-def ask(here: Host, others: Sequence[Host], wanted: Wanted) -> Answers:
-    """Let the machines sum up what they have. That may be done ahead, while the tree changes here."""
+def question(here: Host, wanted: Wanted) -> Question | None:
+    """What to let other machines sum up, to be asked for ahead, while the tree changes here; None when there is too
+    much to name."""
     names = _uploaded(here, wanted) if wanted.merged else b""
-    if names is None:
-        return Answers(None)
-    script = _script(wanted)
-    found, _ = fanout.each(others, lambda host: _said(_ask(host, script, names)))
-    return Answers(names, found)
+    return None if names is None else Question(names, _program(wanted, names))
+
+
+def answers(asked: Question | None, ended: Sequence[tuple[Host, Completed]]) -> Answers:
+    """What machines said, from how the question's program ended on them."""
+    names = None if asked is None else asked.names
+    return Answers(names, tuple((host, _said(done)) for host, done in ended))
 
 
 def having(here: Host, others: Sequence[Host], wanted: Wanted, ahead: Answers | None = None) -> list[Host]:
@@ -68,9 +80,9 @@ def having(here: Host, others: Sequence[Host], wanted: Wanted, ahead: Answers | 
     if names is None:
         return []
     known = ahead.said if ahead is not None and ahead.names == names else None
-    script = _script(wanted)
+    program = _program(wanted, names)
     asked = [here] if known is not None else [here, *others]
-    found, _ = fanout.each(asked, lambda host: _said(_ask(host, script, names)))
+    found, _ = fanout.each(asked, lambda host: _said(_ask(host, program)))
     ours = next((said for host, said in found if host is here), None)
     theirs = [one for one in found if one[0] is not here] if known is None else known
     return [host for host, said in theirs if ours is not None and said == ours]
@@ -83,28 +95,32 @@ def _uploaded(here: Host, wanted: Wanted) -> bytes | None:
         return b""
     # Not to the end of what is too much: it may take minutes, and is asked for twice.
     script = f"find -L {words(folders)} -print0 | head -c {_MOST + 1}"
-    done = here.run(["sh", "-c", script], check=False, timeout=_TIMEOUT)
+    done = here.run(["sh", "-c", script], check=False, timeout=TIMEOUT)
     names = done.stdout.encode("utf-8", "surrogateescape")
     return names if not done.stderr.strip() and len(names) <= _MOST else None
 
 
-def _script(wanted: Wanted) -> str:
+def _program(wanted: Wanted, names: bytes) -> Program:
     paths, left_out = words(wanted.paths), words(_left_out(wanted))
     links = words([f'find "$@" -maxdepth 0 {words(_LINK)}'])
     named = words([
         f'find -L "$@" -maxdepth 0 {words(_TREE_BEHIND_LINKS)}\n'
         f'find "$@" -maxdepth 0 -type l ! -xtype d {words(_LINK)}'
     ])  # fmt: skip
+    uploads = f"xargs -0 -r sh -c {named} sh" if names else ""
     # To look for links to folders costs little, to follow them much; most trees have none.
-    return f"""LC_ALL=C; export LC_ALL
-if [ -z "$(find {paths} {left_out} -type l -xtype d -print -quit </dev/null)" ]; then
-    find {paths} {left_out} {words(_TREE)} </dev/null
-else
-    find -L {paths} {left_out} {words(_TREE_BEHIND_LINKS)} </dev/null
-    find -L {paths} {left_out} -xtype l ! -type d -print0 </dev/null | xargs -0 -r sh -c {links} sh
-fi | sort -z | sha256sum
-xargs -0 -r sh -c {named} sh | sort -z | sha256sum
+    script = f"""LC_ALL=C; export LC_ALL
+{{
+    if [ -z "$(find {paths} {left_out} -type l -xtype d -print -quit </dev/null)" ]; then
+        find {paths} {left_out} {words(_TREE)} </dev/null
+    else
+        find -L {paths} {left_out} {words(_TREE_BEHIND_LINKS)} </dev/null
+        find -L {paths} {left_out} -xtype l ! -type d -print0 </dev/null | xargs -0 -r sh -c {links} sh
+    fi
+    {uploads}
+}} | sort -z | sha256sum
 """
+    return Program(("sh", "-c", script), names)
 
 
 def _left_out(wanted: Wanted) -> list[str]:
@@ -119,8 +135,8 @@ def _left_out(wanted: Wanted) -> list[str]:
     return ["(", *either, ")", "-prune", "-o"] if either else []
 
 
-def _ask(host: Host, script: str, names: bytes) -> Completed:
-    return host.run(["sh", "-c", script], stdin=names, check=False, timeout=_TIMEOUT)
+def _ask(host: Host, program: Program) -> Completed:
+    return host.run(program.argv, stdin=program.stdin, check=False, timeout=TIMEOUT)
 
 
 def _said(done: Completed) -> str | None:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from provision_py.errors import HostError, ProcessError
 from provision_py.system import fanout, process
-from provision_py.system.host import Completed, Secret
+from provision_py.system.host import Completed, Program, Secret
 from provision_py.system.multiplex import Multiplexer
-from provision_py.system.shell import quote, words
 from provision_py.system.sshconfig import SshSettings, SshTarget, resolve
 from provision_py.system.sshconnect import Connection, Jump
 from provision_py.system.sshexec import Ended, Execution
 from provision_py.system.sshfiles import RemoteFiles
 from provision_py.system.sshlink import Link
+from provision_py.system.sshprograms import bytes_of, program_script, programs_script, told_apart
 
 #: Jump hosts one behind another.
 _DEPTH = 8
@@ -76,19 +78,44 @@ class SshHost(RemoteFiles):
         on_line: Callable[[str], None] | None = None,
     ) -> Completed:
         where = f"{self.name}: {process.quote_argv(argv)}"
-        data = stdin.reveal().encode("utf-8", "surrogateescape") if isinstance(stdin, Secret) else stdin or b""
         missing = secrets.token_hex(8)
-        ended = self._link.run(
-            Execution(
-                program_script(argv, env or {}, cwd, missing),
-                self._token,
-                f"{self.name} ran {argv[0]}",
-                stdin=data,
-                timeout=timeout,
-                on_line=on_line,
-            ),
-            guarded=True,
+        execution = Execution(
+            program_script(argv, env or {}, cwd, missing),
+            self._token,
+            f"{self.name} ran {argv[0]}",
+            stdin=bytes_of(stdin),
+            timeout=timeout,
+            on_line=on_line,
         )
+        ended = self._link.run(execution, guarded=True)
+        done = self._completed(ended, argv, where, timeout)
+        self._check_started(done, where, missing)
+        if check and done.returncode != 0:
+            raise process.failure(done, self.name)
+        return done
+
+    def run_all(self, programs: Sequence[Program], *, timeout: float | None = None) -> list[Completed]:
+        names = ", ".join(program.argv[0] for program in programs)
+        where = f"{self.name}: {names}"
+        missing, mark = secrets.token_hex(8), secrets.token_hex(16)
+        heard: list[float] = []
+
+        def on_line(line: str) -> None:
+            if line.partition(mark)[2]:
+                heard.append(time.time())
+
+        script, content = programs_script(programs, missing, mark)
+        execution = Execution(script, self._token, f"{self.name} ran {names}", content, timeout, on_line)
+        ended = self._link.run(execution, guarded=True)
+        whole = self._completed(ended, [names], where, timeout)
+        self._check_started(whole, where, missing)
+        found = told_apart(programs, whole, mark)
+        if len(found) != len(programs):
+            raise process.failure(whole, self.name)
+        return [replace(done, heard=at) for done, at in zip(found, heard, strict=True)]
+
+    def _completed(self, ended: Ended, argv: Sequence[str], where: str, timeout: float | None) -> Completed:
+        """Raises ProcessError when the time was up."""
         stdout, stderr = (part.decode(errors="backslashreplace") for part in (ended.stdout, ended.stderr))
         if ended.status is None:
             raise ProcessError(
@@ -96,16 +123,17 @@ class SshHost(RemoteFiles):
                 where=where,
                 output=process.shown(stdout, stderr),
             )
-        if ended.status == 127 and missing in stderr:
+        return Completed(tuple(argv), ended.status, stdout, stderr)
+
+    def _check_started(self, done: Completed, where: str, missing: str) -> None:
+        _, found, why = done.stderr.partition(missing)
+        if found:
+            program, _, reason = why.partition("\n")[0].strip().partition(": ")
             raise ProcessError(
-                f"Could not start {argv[0]}: {stderr.partition(missing)[2].strip()}",
+                f"Could not start {program}: {reason}",
                 where=where,
                 hint="Install the program or correct its path",
             )
-        done = Completed(tuple(argv), ended.status, stdout, stderr)
-        if check and done.returncode != 0:
-            raise process.failure(done, self.name)
-        return done
 
     def _run_script(self, script: str, content: bytes, doing: str) -> Ended:
         execution = Execution(script, self._token, doing, stdin=content, timeout=_FILES_TIMEOUT)
@@ -118,27 +146,6 @@ class SshHost(RemoteFiles):
                 code="PROVISION_SSH_TIMEOUT",
             )
         return ended
-
-
-def program_script(argv: Sequence[str], env: Mapping[str, str | Secret], cwd: str | None, missing: str) -> str:
-    """The script that becomes a program. It says ``missing`` and a reason when there is none to become.
-
-    Raises HostError for a variable's name that a shell cannot hold.
-    """
-    lines = [f'PATH="$PATH:{process.PATH}"', "LANG=C.UTF-8; LC_ALL=C.UTF-8", "export PATH LANG LC_ALL"]
-    for name, value in env.items():
-        if not (name.isascii() and name.isidentifier()):
-            raise HostError(f"{name!r} is not the name of an environment variable")
-        text = value.reveal() if isinstance(value, Secret) else value
-        lines += [f"{name}={quote(text)}", f"export {name}"]
-    if cwd is not None:
-        lines.append(f"cd -- {quote(cwd)} || {{ echo {missing} no such folder: {quote(cwd)} >&2; exit 127; }}")
-    lines += [
-        f"set -- {words(argv)}",
-        f'command -v "$1" > /dev/null || {{ echo {missing} No such file or directory >&2; exit 127; }}',
-        'exec "$@"',
-    ]
-    return "\n".join(lines)
 
 
 def _no_jumps(target: SshTarget) -> Connection:

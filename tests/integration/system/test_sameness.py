@@ -17,7 +17,8 @@ from provision_py.system import sameness, transfer
 from provision_py.system.host import Completed
 from provision_py.system.local import LocalHost
 from provision_py.system.rsync import VCS, Tree, Uploads, uploads_of
-from provision_py.system.sameness import Answers, Wanted, ask, having
+from provision_py.system.sameness import Answers, Wanted, answers, having, question
+from provision_py.system.ssh import SshHost
 from system.machines import Other, put, start_other
 
 
@@ -41,6 +42,12 @@ class Site:
     def is_alike(self, *, merged: bool = True) -> bool:
         wanted = Wanted([str(self.here)], uploads_of(self.tree), merged=merged)
         return having(LocalHost(), [self.other.host], wanted) == [self.other.host]
+
+
+def ask(others: Sequence[SshHost], wanted: Wanted) -> Answers:
+    """Ask ahead, as a command does with what else it asks."""
+    asked = question(LocalHost(), wanted)
+    return answers(asked, [(host, host.run_all([asked.program])[0]) for host in others] if asked else [])
 
 
 @pytest.fixture
@@ -104,11 +111,11 @@ def test_what_rsync_would_change_is_a_difference(site: Site, name: str) -> None:
 def test_answers_from_before_count_until_there_are_other_uploads(site: Site) -> None:
     here, others = LocalHost(), [site.other.host]
     wanted = Wanted([str(site.here)], uploads_of(site.tree))
-    ahead = ask(here, others, wanted)
+    ahead = ask(others, wanted)
     assert having(here, others, wanted, ahead) == others
     put(site.here, settings="longer")
     assert having(here, others, wanted, ahead) == []
-    ahead = ask(here, others, wanted)
+    ahead = ask(others, wanted)
     site.push()
     assert having(here, others, wanted, ahead) == []
     put(site.here, files__late="x")
@@ -145,7 +152,7 @@ def test_too_many_uploads_are_not_listed_to_the_end(site: Site, monkeypatch: pyt
     monkeypatch.setattr(sameness, "_MOST", 100)
     monkeypatch.setattr(LocalHost, "run", heard)
     wanted = Wanted([str(site.here)], uploads_of(site.tree))
-    ahead = ask(LocalHost(), [site.other.host], wanted)
+    ahead = ask([site.other.host], wanted)
     assert ahead == Answers(None)
     assert having(LocalHost(), [site.other.host], wanted, ahead) == []
     assert [len(done.stdout) for done in said] == [101, 101]
@@ -156,7 +163,7 @@ def test_what_could_not_be_looked_at_ahead_is_asked_later(site: Site) -> None:
     wanted = Wanted([str(site.here)], uploads_of(site.tree))
     assert having(LocalHost(), [site.other.host], wanted, Answers(None)) == [site.other.host]
     (site.here / "files/circle").symlink_to(".")
-    assert ask(LocalHost(), [site.other.host], wanted) == Answers(None)
+    assert ask([site.other.host], wanted) == Answers(None)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from provision_py.errors import HostError, ProcessError
-from provision_py.system.host import Host, Secret
+from provision_py.system.host import Host, Program, Secret
 from provision_py.system.local import LocalHost
 from provision_py.system.ssh import SshHost
 
@@ -280,6 +280,37 @@ class TestPrograms:
         assert caught.value.output == "before"
         time.sleep(2.2)
         assert not (tmp_path / "late").exists()
+
+    def test_several_have_each_its_input_and_are_told_apart(self, host: Host) -> None:
+        data = os.urandom(100_000)
+        wanted = f"{hashlib.sha256(data).hexdigest()}  -\n"
+        before = time.time()
+        found = host.run_all(
+            [
+                Program(["sh", "-c", "printf 'no end'; printf said >&2; exit 3"], b"not read\n" * 9999),
+                Program(["sha256sum"], data),
+                Program(["sh", "-c", "sleep 0.3; cat"]),
+                Program(["sh", "-c", "cat; printf '%s\\n' \"$@\"", "%s", "it's"], Secret("50 %s\n")),
+            ]
+        )
+        said = [(done.returncode, done.stdout, done.stderr) for done in found]
+        assert said == [(3, "no end", "said"), (0, wanted, ""), (0, "", ""), (0, "50 %s\nit's\n", "")]
+        assert before <= found[0].heard <= found[1].heard < found[2].heard - 0.2 <= time.time() - 0.2
+        assert host.run_all([]) == []
+
+    def test_of_several_one_is_missing_or_takes_too_long(self, host: Host) -> None:
+        with pytest.raises(ProcessError, match=r"Could not start no-such-program: No such file or directory"):
+            host.run_all([Program(["true"]), Program(["no-such-program"], b"x"), Program(["true"])])
+        with pytest.raises(ProcessError, match="did not end within"):
+            host.run_all([Program(["sleep", "0.2"]), Program(["sleep", "9"])], timeout=0.5)
+
+
+def test_several_programs_are_one_round_trip(ssh_host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    run = ssh_host._link.run
+    monkeypatch.setattr(ssh_host._link, "run", lambda *what, **how: calls.append("run") or run(*what, **how))
+    assert len(ssh_host.run_all([Program(["true"])] * 5)) == 5
+    assert calls == ["run"]
 
 
 def test_a_daemon_that_holds_the_output_is_not_waited_for(ssh_host: SshHost) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from provision_py.commands.memberfacts import FREE_SPACE, Facts, differences, weighed
+from provision_py.commands.memberfacts import FREE_SPACE, Facts, answered, differences, weighed
+from provision_py.contexts.model import Platform, Server, Site
+from provision_py.system.host import Completed
 
 FOLDER = "/var/aegir/platforms/p/sites/one.test"
+HUB = Server("server_master", "hub.test", "/var/aegir", "aegir")
+PLATFORM = Platform("p", "/var/aegir/platforms/p", HUB, HUB)
+SITE = Site("one.test", "one.test", PLATFORM.root, PLATFORM, HUB, HUB)
 
 
 def problems(*, has_folder: bool = True, **changes: Any) -> tuple[str, ...]:
@@ -36,6 +42,21 @@ def test_a_server_that_has_what_the_site_needs() -> None:
 )
 def test_what_is_wrong(changes: dict[str, object], told: str) -> None:
     assert problems(**changes) == (told,)
+
+
+def test_an_answer_that_came_with_others_counts_by_its_own_time() -> None:
+    """What else a server was asked for may have taken minutes after it."""
+
+    def facts(clock: float, said: str = "") -> Facts | None:
+        answer = {"time": clock, "there": False, "free": FREE_SPACE, "resolves": True, "login": None}
+        return answered(SITE, Completed(("php",), 0, said or json.dumps(answer), "", heard=1001.0), 1000.0)
+
+    assert facts(1000.5) == Facts()
+    assert facts(1000.5, "PHP Warning: no such extension") is None
+    assert facts(1000.5, "[]") is None
+    behind = facts(1100.5)
+    assert behind is not None
+    assert behind.problems == ("its clock is 100 seconds apart from the hub's",)
 
 
 def test_php_is_compared_with_that_of_the_first() -> None:

@@ -17,9 +17,9 @@ from provision_py.system.host import Secret
 from provision_py.system.knownhosts import fingerprint, known_keys, matches
 from provision_py.system.multiplex import meaning, socket_folder
 from provision_py.system.shell import encode, quote, words
-from provision_py.system.ssh import program_script
 from provision_py.system.sshconfig import SshSettings, expand, parse, resolve, split_jump
 from provision_py.system.sshexec import BOOT, Stream
+from provision_py.system.sshprograms import program_script
 
 #: Everything that an argument of a process can be: any bytes but NUL.
 TEXTS = st.binary(max_size=60).map(lambda raw: raw.replace(b"\0", b"").decode("utf-8", "surrogateescape"))
