@@ -15,12 +15,13 @@ from provision_py.errors import HostError, ProcessError
 from provision_py.system import fanout, process
 from provision_py.system.host import Completed, Program, Secret
 from provision_py.system.multiplex import Multiplexer
-from provision_py.system.sshconfig import SshSettings, SshTarget, resolve
+from provision_py.system.sshconfig import SshSettings, SshTarget
 from provision_py.system.sshconnect import Connection, Jump
 from provision_py.system.sshexec import Ended, Execution
 from provision_py.system.sshfiles import RemoteFiles
 from provision_py.system.sshlink import Link
 from provision_py.system.sshprograms import bytes_of, program_script, programs_script, told_apart
+from provision_py.system.sshshared import Resolver
 
 #: Jump hosts one behind another.
 _DEPTH = 8
@@ -156,7 +157,7 @@ class SshPool:
     """The machines of one session: a host each, and one connection to each machine on the way to others."""
 
     def __init__(self, settings: SshSettings) -> None:
-        self.settings = settings
+        self._resolver = Resolver(settings)
         self._lock = threading.Lock()
         self._hosts: dict[tuple[str, str], SshHost] = {}
         self._links: dict[tuple[str, int, str], Link] = {}
@@ -167,7 +168,7 @@ class SshPool:
             known = self._hosts.get((name, user))
         if known is not None:
             return known
-        fresh = SshHost(resolve(name, user, self.settings), self._jumper(_DEPTH))
+        fresh = SshHost(self._resolver.resolve(name, user), self._jumper(_DEPTH))
         with self._lock:
             return self._hosts.setdefault((name, user), fresh)
 

@@ -139,11 +139,16 @@ def resolve(name: str, user: str, settings: SshSettings, *, port: int | None = N
 
     Raises HostError (PROVISION_SSH_CONFIG) when the configuration or the options are malformed.
     """
+    return parse(name, ask(name, user, settings, port=port), settings)
+
+
+def ask(name: str, user: str, settings: SshSettings, *, port: int | None = None) -> str:
+    """What ``ssh -G`` prints; see :func:`resolve`."""
     if not name or name.startswith("-") or re.search(r"[\s\x00-\x1f]", name):
         raise HostError(f"{name!r} is not a host name", code="PROVISION_SSH_CONFIG", hint="Correct remote_host")
     given = [*(["-l", user] if user else []), *(["-p", str(port)] if port else []), *settings.arguments()]
     try:
-        done = process.run(["ssh", "-G", "-T", *given, "--", name], timeout=30.0)
+        return process.run(["ssh", "-G", "-T", *given, "--", name], timeout=30.0).stdout
     except ProcessError as error:
         if error.returncode is None:
             raise HostError(
@@ -153,7 +158,6 @@ def resolve(name: str, user: str, settings: SshSettings, *, port: int | None = N
                 code="PROVISION_SSH_CONFIG",
             ) from error
         raise _bad_options(error.output, " ".join(settings.options) or f"{settings.folder}/config") from error
-    return parse(name, done.stdout, settings)
 
 
 def parse(name: str, output: str, settings: SshSettings) -> SshTarget:
