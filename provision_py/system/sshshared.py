@@ -11,8 +11,9 @@ from pathlib import Path
 
 from provision_py.system.sshconfig import SshSettings, SshTarget, ask, parse, resolve
 
-#: Names and IPv4 addresses that OpenSSH takes as they are.
-_PLAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_BYTE = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+#: Names and IPv4 addresses that OpenSSH takes as they are. It writes others anew: 127.1 is 127.0.0.1.
+_PLAIN = re.compile(rf"[a-z]([a-z0-9.-]*[a-z0-9])?|({_BYTE}\.){{3}}{_BYTE}", re.ASCII)
 _LINE = re.compile(r"([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*)")
 #: What makes a difference between machines, or may: conditions, other names, and ways that lead through a machine.
 _TELLING = ("match", "hostname", "proxy", "canonical")

@@ -13,7 +13,7 @@ from provision_py.system import process
 from provision_py.system.sshconfig import SshSettings, resolve
 from provision_py.system.sshshared import Resolver, tells_apart
 
-NAMES = ["web1.test", "web2.test", "10.0.0.7", "WEB4.test", "::1", "web5.test", "web6.test", "web7.test"]
+NAMES = ["web1.test", "web2.test", "10.0.0.7", "WEB4.test", "::1", "web5", "127.1", "010.0.0.1", "0x7f.1", "1"]
 
 ALIKE = {
     "none": "",
