@@ -5,18 +5,24 @@ All machines are hosts of one lab (see provision_py/sandbox/lab), with an Apache
 cores of this one. The shortest of all rounds counts; the processor time of the hub's own processes is shown apart.
 ``--members`` changes their number, ``--php`` how the Apaches run PHP: a module loses all compiled code with each
 reload, php-fpm does not. Code bases are named as for the other benchmarks; the stand-in is measured too.
+
+With ``--shares`` each host has a processor of its own while it is measured, all of them equally slow, as if they were
+machines (see shares.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from cluster_farm import Farm, set_up
 from cluster_runs import profile
 from measure import Table, ms
+from shares import Groups, Shares
 from stage import code_bases
 
 from provision_py.errors import HostError
@@ -27,15 +33,23 @@ from provision_py.sandbox.lab.lab import Lab
 BOUND = 1.6
 
 
-def measure(farm: Farm, table: Table, label: str, source: Path | None, options: argparse.Namespace) -> None:
+def measure(
+    farm: Farm, table: Table, label: str, source: Path | None, options: argparse.Namespace, shares: Shares | None
+) -> None:
     name = label.replace("-", "").replace(".", "")
     sites = [
         farm.site(source, cluster, f"{name}on{size}") for size, cluster in (("one", farm.one), ("all", farm.all))
     ]
+    # Nothing but what is measured is slow.
+    slow: AbstractContextManager[None] = shares.given_to([*farm.lab.hosts.values()]) if shares else nullcontext()
     if options.profile:
-        print(farm.lab.hub.call(profile, farm.queue(sites[1]), farm.queue(sites[1])))
+        queued = [farm.queue(sites[1]), farm.queue(sites[1])]
+        with slow:
+            print(farm.lab.hub.call(profile, *queued))
         return
-    runs = farm.run([farm.queue(site) for _ in range(options.rounds + 1) for site in sites])
+    queued = [farm.queue(site) for _ in range(options.rounds + 1) for site in sites]
+    with slow:
+        runs = farm.run(queued)
     one, every = runs[2::2], runs[3::2]  # the first two have what is only once per process
     alone, together = (min(run.seconds for run in some) for some in (one, every))
     hub = " and ".join(ms(min(run.processor for run in some)) for some in (one, every))
@@ -45,22 +59,39 @@ def measure(farm: Farm, table: Table, label: str, source: Path | None, options: 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9, help="times that each site is verified")
+    parser.add_argument("--rounds", type=int, help="times that each site is verified (9, with --shares 4)")
     parser.add_argument("--members", type=int, default=8, help="members of the large cluster")
     parser.add_argument("--php", choices=("module", "fpm"), default="module", help="PHP of the members with Apache")
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="?",
+        const=0.0,
+        metavar="CORES",
+        help="give each machine a processor of its own, so much of a core (an equal part of all that are here)",
+    )
     parser.add_argument("--profile", action="store_true", help="show where a verify on all members spends its time")
     options = parser.parse_args()
+    options.rounds = options.rounds or (9 if options.shares is None else 4)
     reap_abandoned()
     sources = code_bases()
-    columns = ("site", "1 member", f"{options.members} members", "hub's processor time", "scripts + rsyncs a member")
-    table = Table(f"Verify of a site on a cluster, Apache with PHP as {options.php}", columns)
     hosts = [replace(host, php=options.php) for host in default_hosts(options.members)]
+    title = f"Verify of a site on a cluster, Apache with PHP as {options.php}"
+    most = (os.cpu_count() or 1) / len(hosts)
+    cores = options.shares or most
+    if not 0 < cores <= most:
+        parser.error(f"--shares is for each of {len(hosts)} machines, up to {most:.2g}")
+    if options.shares is not None:
+        title += f", each machine with {cores:.2g} cores of its own"
+    columns = ("site", "1 member", f"{options.members} members", "hub's processor time", "scripts + rsyncs a member")
+    table = Table(title, columns)
     try:
+        shares = Shares(Groups.find(), cores) if options.shares is not None else None
         with Lab.start(hosts, expose=sources, disk_size="2g") as lab:
             farm = set_up(lab)
-            measure(farm, table, "stand-in", None, options)
+            measure(farm, table, "stand-in", None, options, shares)
             for source in sources:
-                measure(farm, table, source.name, source, options)
+                measure(farm, table, source.name, source, options, shares)
             farm.hosting.close()
     except HostError as error:
         print(f"Nothing could be measured: {error}", file=sys.stderr)
