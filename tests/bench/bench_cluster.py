@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Verify of a site on a cluster of eight members against the same on one, as whole tasks in a process like a worker.
 
-All machines are hosts of one lab (see provision_py/sandbox/lab), with an Apache and nginx in turn, so they share the
-cores of this one. The shortest of all rounds counts; the processor time of the hub's own processes is shown apart.
+All machines are hosts of one lab (see provision_py/sandbox/lab), with an Apache and nginx in turn. While something
+is measured each has a processor of its own, all equally slow, as if they were machines (see shares.py). Where that
+cannot be, and with ``--together``, they share the cores of this one, and what members do is in the hub's way. The
+shortest of all rounds counts; the processor time of the hub's own processes is shown apart.
+
 ``--members`` changes their number, ``--php`` how the Apaches run PHP: a module loses all compiled code with each
 reload, php-fpm does not. Code bases are named as for the other benchmarks; the stand-in is measured too.
-
-With ``--shares`` each host has a processor of its own while it is measured, all of them equally slow, as if they were
-machines (see shares.py).
 """
 
 from __future__ import annotations
@@ -57,22 +57,29 @@ def measure(
     table.add(label, ms(alone), ms(together), hub, counts, value=together / alone, bound=BOUND)
 
 
+def equal_shares(cores: float) -> Shares | None:
+    """None, and why, where nothing can be shared out."""
+    try:
+        return Shares(Groups.find(), cores)
+    except HostError as error:
+        print(f"{error}\nSo all machines share the cores of this one.", file=sys.stderr)
+        return None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, help="times that each site is verified (9, with --shares 4)")
+    parser.add_argument("--rounds", type=int, help="times that each site is verified (4, with --together 9)")
     parser.add_argument("--members", type=int, default=8, help="members of the large cluster")
     parser.add_argument("--php", choices=("module", "fpm"), default="module", help="PHP of the members with Apache")
     parser.add_argument(
         "--shares",
         type=float,
-        nargs="?",
-        const=0.0,
         metavar="CORES",
-        help="give each machine a processor of its own, so much of a core (an equal part of all that are here)",
+        help="how much of a core each machine has for its own (an equal part of all that are here)",
     )
+    parser.add_argument("--together", action="store_true", help="let all machines share the cores of this one")
     parser.add_argument("--profile", action="store_true", help="show where a verify on all members spends its time")
     options = parser.parse_args()
-    options.rounds = options.rounds or (9 if options.shares is None else 4)
     reap_abandoned()
     sources = code_bases()
     hosts = [replace(host, php=options.php) for host in default_hosts(options.members)]
@@ -81,12 +88,12 @@ def main() -> int:
     cores = options.shares or most
     if not 0 < cores <= most:
         parser.error(f"--shares is for each of {len(hosts)} machines, up to {most:.2g}")
-    if options.shares is not None:
-        title += f", each machine with {cores:.2g} cores of its own"
+    shares = None if options.together else equal_shares(cores)
+    options.rounds = options.rounds or (4 if shares else 9)
+    title += f", each machine with {cores:.2g} cores of its own" if shares else ", all machines on the same cores"
     columns = ("site", "1 member", f"{options.members} members", "hub's processor time", "scripts + rsyncs a member")
     table = Table(title, columns)
     try:
-        shares = Shares(Groups.find(), cores) if options.shares is not None else None
         with Lab.start(hosts, expose=sources, disk_size="2g") as lab:
             farm = set_up(lab)
             measure(farm, table, "stand-in", None, options, shares)
