@@ -40,8 +40,9 @@ class Member:
 class Rollout:
     """Change the configuration of one or more web servers, as one.
 
-    Holds a lock per server from the first write to the last reload, so that a test never sees half of somebody
-    else's change. What one member rejects is put back on every member, before the locks are given back.
+    Holds a lock per server from the first look to the last reload, so that what is remembered is what is replaced and
+    a test never sees half of somebody else's change. What one member rejects is put back on every member, before the
+    locks are given back.
     """
 
     members: Sequence[Member]
