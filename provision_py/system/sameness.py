@@ -13,16 +13,27 @@ from dataclasses import dataclass
 
 from provision_py.system import fanout
 from provision_py.system.host import Completed, Host, Program
-from provision_py.system.shell import words
+from provision_py.system.shell import quote, words
 
-#: Mode, group and path of folders, whose times are not synced; target and path of links; and of anything else kind,
-#: mode, group, size, time and path.
-_FOLDER = ("-type", "d", "-printf", r"d %m %g %p\0")
+#: Target and path of links.
 _LINK = ("-printf", r"l %l %p\0")
-_OTHER = ("-printf", r"%y %m %g %s %T@ %p\0")
-#: A link that leads to a folder is a folder, as for rsync: two links that are alike may hide what is not.
-_TREE = ("(", *_FOLDER, "-o", "-type", "l", *_LINK, "-o", *_OTHER, ")")
-_TREE_BEHIND_LINKS = ("(", *_FOLDER, "-o", "-xtype", "l", "-o", *_OTHER, ")")
+#: Behind the group, which is printed first: mode and path of folders, whose times are not synced; and of anything
+#: else kind, mode, size, time and path.
+_OTHER = ("(", "-type", "d", "-printf", r"d %m %p\0", "-o", "-printf", r"%y %m %s %T@ %p\0", ")")
+#: Sets ``group``, an expression of ``find`` that prints the group. ``find`` alone looks for each group's name anew in
+#: the system's list, which takes longer than all else: it is told the names of the account's own groups, as long as
+#: they are plain words.
+_GROUP = r"""group='('
+while IFS=: read -r name _ id _; do
+    case $name:$id in
+        :* | *: | *[!A-Za-z0-9_.:-]*) ;;
+        *) group="$group -gid $id -printf $name: -o" ;;
+    esac
+done <<END
+$(getent group $(id -G) 2>/dev/null)
+END
+group="$group -printf %g: )"
+export group"""
 #: More names of uploads than this, in bytes, are left to rsync.
 _MOST = 256 * 1024
 #: Seconds that a machine may take for it.
@@ -102,22 +113,18 @@ def _uploaded(here: Host, wanted: Wanted) -> bytes | None:
 
 def _program(wanted: Wanted, names: bytes) -> Program:
     paths, left_out = words(wanted.paths), words(_left_out(wanted))
-    links = words([f'find "$@" -maxdepth 0 {words(_LINK)}'])
-    named = words([
-        f'find -L "$@" -maxdepth 0 {words(_TREE_BEHIND_LINKS)}\n'
-        f'find "$@" -maxdepth 0 -type l ! -xtype d {words(_LINK)}'
-    ])  # fmt: skip
-    uploads = f"xargs -0 -r sh -c {named} sh" if names else ""
-    # To look for links to folders costs little, to follow them much; most trees have none.
-    script = f"""LC_ALL=C; export LC_ALL
+    # A link that leads to a folder is a folder, as for rsync: two links that are alike may hide what is not.
+    links = f'find "$@" -maxdepth 0 {words(_LINK)}'
+    behind_links = f"-xtype l ! -type d -exec sh -c 'eval \"$links\"' sh {{}} + -o $group {words(_OTHER)}"
+    followed = f'find -L "$@" {left_out} {behind_links}'
+    named = f'find -L "$@" -maxdepth 0 {behind_links}'
+    script = rf"""LC_ALL=C links={quote(links)} followed={quote(followed)}
+export LC_ALL links followed
+{_GROUP}
 {{
-    if [ -z "$(find {paths} {left_out} -type l -xtype d -print -quit </dev/null)" ]; then
-        find {paths} {left_out} {words(_TREE)} </dev/null
-    else
-        find -L {paths} {left_out} {words(_TREE_BEHIND_LINKS)} </dev/null
-        find -L {paths} {left_out} -xtype l ! -type d -print0 </dev/null | xargs -0 -r sh -c {links} sh
-    fi
-    {uploads}
+    find {paths} {left_out} -type l \( -xtype d -exec sh -c 'eval "$followed"' sh {{}} + -o {words(_LINK)} \) \
+        -o $group {words(_OTHER)} </dev/null
+    {f"xargs -0 -r sh -c {quote(named)} sh" if names else ""}
 }} | sort -z | sha256sum
 """
     return Program(("sh", "-c", script), names)

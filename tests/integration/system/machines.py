@@ -71,10 +71,11 @@ class Other:
         return (self.disk / path).read_text()
 
 
-def start_other(sandbox: Sandbox, root: Path, name: str = "other") -> Other:
+def start_other(sandbox: Sandbox, root: Path, name: str = "other", *, groups: Path = Path("/etc/group")) -> Other:
+    """Another machine: ``root`` is another folder there, and its list of groups may be another file."""
     disk = sandbox.folder(f"{name}-disk")
     root.mkdir(exist_ok=True)
-    mount = 'mount --bind "$0" "$1" && shift && exec "$@"'
+    mount = 'mount --bind "$0" "$1" && mount --bind "$2" /etc/group && shift 2 && exec "$@"'
     launcher = (
         "/usr/bin/unshare",
         "--mount",
@@ -85,6 +86,7 @@ def start_other(sandbox: Sandbox, root: Path, name: str = "other") -> Other:
         mount,
         str(disk),
         str(root),
+        str(groups),
     )
     if subprocess.run([*launcher, "true"], capture_output=True).returncode != 0:
         if in_ci():

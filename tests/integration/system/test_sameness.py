@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import grp
 import os
 import shutil
 import time
@@ -106,6 +108,38 @@ def test_what_rsync_would_change_is_a_difference(site: Site, name: str) -> None:
     assert not site.is_alike()
     assert site.push()
     assert site.is_alike()
+
+
+@pytest.fixture
+def far_group(sandbox: Sandbox) -> Iterator[Site]:
+    """A site with files of the group ``daemon``, on a machine where it has another number, and the account is in it;
+    its number here is there that of another group, whose name is two words."""
+    number = grp.getgrnam("daemon").gr_gid
+    own = [line for line in Path("/etc/group").read_text().splitlines() if not line.startswith("daemon:")]
+    account = getpass.getuser()
+    groups = sandbox.path / "groups"
+    groups.write_text("\n".join([*own, f"daemon:x:54321:{account}", f"else where:x:{number}:{account}", ""]))
+    other = start_other(sandbox, sandbox.path / "aegir", groups=groups)
+    here = other.root / "site"
+    put(here, settings="x", modules__own="x")
+    for name in ("settings", "modules"):
+        os.chown(here / name, -1, number)
+    found = Site(other, here, other.disk / "site")
+    found.push()
+    yield found
+    other.machine.close()
+
+
+@pytest.mark.parametrize("name", ["settings", "modules"])
+def test_groups_are_the_same_by_their_names(far_group: Site, name: str) -> None:
+    assert (far_group.there / name).stat().st_gid == 54321
+    assert far_group.is_alike()
+    os.chown(far_group.there / name, -1, (far_group.here / name).stat().st_gid)
+    assert not far_group.is_alike()
+    assert far_group.push()
+    assert far_group.is_alike()
+    os.chown(far_group.here / name, -1, 0)
+    assert not far_group.is_alike()
 
 
 def test_answers_from_before_count_until_there_are_other_uploads(site: Site) -> None:
