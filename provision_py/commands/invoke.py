@@ -7,13 +7,14 @@ from contextlib import suppress
 
 from provision_py.commands.registry import Registry
 from provision_py.commands.session import Session
-from provision_py.contexts.model import Context
+from provision_py.contexts.model import Context, Server, Site
 from provision_py.drupal import settings
 from provision_py.errors import ProvisionError, UsageError
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.php.values import PhpValue
 from provision_py.services import templating
 from provision_py.services.base import HttpService
+from provision_py.system.addresses import is_local_by_name
 
 
 def supports(session: Session, name: str, context_type: str) -> bool:
@@ -25,19 +26,41 @@ def supports(session: Session, name: str, context_type: str) -> bool:
     return command.journaled and context_type in command.context_types
 
 
-def prepare(session: Session, name: str) -> None:
-    """Import a command, the master's services and their templates, for the processes that are forked from this one.
+def prepare(session: Session, name: str, context: str | None) -> None:
+    """Import a command, the services of the master and of a context's servers, their templates and what reaches other
+    machines, for the processes that are forked from this one.
 
     What cannot be prepared is left to the command, which says why.
     """
+    warm_up(session, name, context)
     with suppress(ProvisionError):
-        Registry(plugins=lambda: session.plugins).find(name).load()
         settings.compile_templates()
         session.catalog.declared_site_properties()  # imports every service type
-        for service, service_type in session.master.service_types.items():
+        _prepare_servers(session, [session.master])
+    if context is not None:
+        with suppress(ProvisionError):
+            _prepare_servers(session, _servers(session.store.load(context)))
+
+
+def _prepare_servers(session: Session, servers: Sequence[Server]) -> None:
+    for server in servers:
+        for service, service_type in server.service_types.items():
             found = session.catalog.type_class(service, service_type)
             if issubclass(found, HttpService):
                 templating.compile_templates(getattr(found, "application", "none"))
+    # By name only: to look a name up may take long, and all tasks would wait for it.
+    here = session.master.remote_host
+    if not all(server.remote_host == here or is_local_by_name(server.remote_host) for server in servers):
+        import paramiko  # noqa: F401
+
+
+def _servers(context: Context) -> list[Server]:
+    """The servers that a context's commands reach."""
+    if isinstance(context, Server):
+        return [context, *context.members.values()]
+    if isinstance(context, Site):
+        return [*_servers(context.web_server), context.db_server]
+    return _servers(context.web_server)
 
 
 def warm_up(session: Session, name: str, context: str | None) -> None:

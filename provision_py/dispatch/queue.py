@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from provision_py.commands.invoke import prepare, supports, warm_up
+from provision_py.commands.invoke import prepare, supports
 from provision_py.commands.session import Session
 from provision_py.dispatch import recovery
 from provision_py.dispatch.taskrun import run_task
@@ -78,8 +78,7 @@ class QueueRunner:
                         continue
                     started.add(task.nid)
                     command = f"provision-{task.task_type}"
-                    prepare(self._session, command)
-                    warm_up(self._session, command, context_name(db, task.rid))
+                    prepare(self._session, command, context_name(db, task.rid))
                     workers.start(task.nid)
             workers.wait_for_all()
         except Stopped:

@@ -17,9 +17,12 @@ def is_local(host: str) -> bool:
     slow, and the name leads to one of our addresses anyway.
     """
     name = host.lower().rstrip(".")
-    if name in {"", "localhost", "127.0.0.1", "::1", socket.gethostname().lower()}:
-        return True
-    return any(_is_ours(family, address) for family, address in _resolve(name))
+    return is_local_by_name(name) or any(_is_ours(family, address) for family, address in _resolve(name))
+
+
+def is_local_by_name(host: str) -> bool:
+    """Whether that much is known without asking the name service."""
+    return host.lower().rstrip(".") in {"", "localhost", "127.0.0.1", "::1", socket.gethostname().lower()}
 
 
 def _resolve(name: str) -> list[tuple[int, str]]:

@@ -8,6 +8,7 @@ from cluster_runs import DRUSH_DIR, PLATFORMS
 from measure import seconds
 
 from provision_py.commands import farm
+from provision_py.commands.invoke import prepare
 from provision_py.commands.session import new_session
 from provision_py.drupal.codebase import detect
 from provision_py.services.plugins import Plugins
@@ -17,8 +18,9 @@ from provision_py.tasklog import MemorySink
 
 
 def push(name: str) -> float:
-    """Seconds in which a verify of a platform brings its code to the web servers, connections included."""
+    """Seconds in which a verify by a worker brings a platform's code to the web servers, connections included."""
     with new_session(DRUSH_DIR, Plugins.load(), sinks=[MemorySink()]) as session:
+        prepare(session, "provision-verify", f"platform_{name}")
         platform = session.store.platform(f"platform_{name}")
         code = detect(platform.root)
         with session.journaled("provision-verify", platform.name):

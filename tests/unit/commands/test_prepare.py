@@ -15,14 +15,14 @@ from provision_py.commands.invoke import prepare
 from provision_py.commands.session import new_session
 from provision_py.services.plugins import Plugins
 
-prepare(new_session(Path(sys.argv[1]), Plugins.load()), sys.argv[2])
+prepare(new_session(Path(sys.argv[1]), Plugins.load()), *sys.argv[2:])
 before = set(sys.modules)
 from provision_py.drupal import settings
 from provision_py.services import templating
 import jinja2, provision_py.commands.verify, provision_py.services.http_nginx
 new = set(sys.modules) - before
 compiled = {key[1] for made in (settings, templating) for key in made._environment().cache.keys()}
-print(sorted(new), sorted(compiled))
+print(sorted(new), sorted(compiled), "paramiko" in before)
 """
 
 MASTER = """<?php
@@ -35,10 +35,37 @@ $aliases['server_master'] = array (
   'http_service_type' => 'nginx',
 );
 """
+MEMBER = """<?php
+$aliases['server_%s'] = array (
+  'context_type' => 'server',
+  'remote_host' => '%s',
+  'aegir_root' => '/var/aegir',
+  'script_user' => 'aegir',
+  'http_service_type' => 'apache',
+);
+"""
+CLUSTER = """<?php
+$aliases['server_cluster'] = array (
+  'context_type' => 'server',
+  'remote_host' => 'cluster',
+  'aegir_root' => '/var/aegir',
+  'script_user' => 'aegir',
+  'http_service_type' => 'cluster',
+  'cluster_web_servers' => array ('@server_near', '@server_far'),
+);
+"""
+PLATFORM = """<?php
+$aliases['platform_one'] = array (
+  'context_type' => 'platform',
+  'root' => '/var/aegir/platforms/one',
+  'web_server' => '@server_%s',
+  'server' => '@server_master',
+);
+"""
 
 
-def run(drush_dir: Path, command: str) -> str:
-    argv = [sys.executable, "-c", PROGRAM, str(drush_dir), command]
+def run(drush_dir: Path, command: str, context: str = "server_master") -> str:
+    argv = [sys.executable, "-c", PROGRAM, str(drush_dir), command, context]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
@@ -49,6 +76,24 @@ def test_workers_find_command_services_and_templates_ready(tmp_path: Path) -> No
     for name in ("nginx/vhost.conf.j2", "drupal/settings_7.php.j2", "drupal/settings_8.php.j2"):
         assert name in said
     assert "apache/" not in said
+    assert said.endswith(" False\n")
+
+
+@pytest.mark.parametrize(("server", "reaches_others"), [("near", False), ("far", True), ("cluster", True)])
+def test_workers_are_ready_for_the_servers_of_their_task(tmp_path: Path, server: str, reaches_others: bool) -> None:
+    aliases = {
+        "server_master": MASTER % tmp_path,
+        "server_near": MEMBER % ("near", "host.example.test"),
+        "server_far": MEMBER % ("far", "far.example.test"),
+        "server_cluster": CLUSTER,
+        "platform_one": PLATFORM % server,
+    }
+    for name, text in aliases.items():
+        (tmp_path / f"{name}.alias.drushrc.php").write_text(text)
+    said = run(tmp_path, "provision-verify", "platform_one")
+    assert said.startswith("[] ")
+    assert "apache/vhost.conf.j2" in said
+    assert said.endswith(f" {reaches_others}\n")
 
 
 @pytest.mark.parametrize("command", ["provision-verify", "provision-nothing"])
