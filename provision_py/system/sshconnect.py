@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision_py.system import process, ssherrors
 from provision_py.system.knownhosts import KnownKey, known_keys
+from provision_py.system.sshchannel import in_order
 from provision_py.system.sshconfig import ALIVE_COUNT, ALIVE_INTERVAL, SshTarget, resolve, split_jump
 
 if TYPE_CHECKING:  # paramiko takes 150 ms to import, and most commands need no ssh
@@ -128,8 +129,10 @@ def _through(target: SshTarget, jump: Jump, closing: contextlib.ExitStack) -> An
 
     connection = jump(last_jump(target))
     try:
-        channel = connection.transport.open_channel(
-            "direct-tcpip", (target.address, target.port), ("127.0.0.1", 0), timeout=target.connect_timeout
+        channel = in_order(
+            connection.transport.open_channel(
+                "direct-tcpip", (target.address, target.port), ("127.0.0.1", 0), timeout=target.connect_timeout
+            )
         )
     except paramiko.ChannelException as error:
         raise ssherrors.refused(target, f"{connection.target.label} says: {error.args[-1]}") from error

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from provision_py.errors import HostError
 from provision_py.system import ssherrors
 from provision_py.system.shell import encode, quote
+from provision_py.system.sshchannel import in_order
 from provision_py.system.sshconfig import SshTarget
 from provision_py.system.sshconnect import Connection, Jump, connect
 from provision_py.system.sshexec import BOOT, Ended, Execution, execute
@@ -67,7 +68,7 @@ class Guard:
 
         token = secrets.token_hex(16)
         with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
-            channel = connection.transport.open_session(timeout=OPEN_TIMEOUT)
+            channel = in_order(connection.transport.open_session(timeout=OPEN_TIMEOUT))
             channel.settimeout(OPEN_TIMEOUT)
             channel.exec_command(BOOT)
             channel.sendall(encode(f"{token}\nprintf {token}{_GUARD}\n{token}\n"))
@@ -185,7 +186,7 @@ class Link:
         patience = time.monotonic() + REFUSAL_PATIENCE
         while True:
             try:
-                return connection.transport.open_session(timeout=OPEN_TIMEOUT)
+                return in_order(connection.transport.open_session(timeout=OPEN_TIMEOUT))
             except paramiko.SSHException as error:
                 # Of two refusals at once paramiko tells one thread the reason and the other only that there was one.
                 if not isinstance(error, paramiko.ChannelException) and str(error) != "Unable to open channel.":
