@@ -56,6 +56,18 @@ def test_a_command_connects_to_a_member_twice_at_most(farm: Farm) -> None:
         assert farm.lab[host].ssh_logins() - before[host] <= 2
 
 
+def test_a_verify_that_finds_nothing_new_asks_a_member_little(farm: Farm) -> None:
+    """One connection; the guard, and four scripts: all questions, the look at its configuration, writing and testing
+    that, the reload."""
+    assert farm.verify(farm.one).status == SUCCESS
+    before = {host: (farm.lab[host].ssh_logins(), farm.lab[host].ssh_sessions()) for host in ALL}
+    ran = farm.verify(farm.one)
+    assert ran.status == SUCCESS, ran.log
+    for host in ALL:
+        logins, sessions = farm.lab[host].ssh_logins(), farm.lab[host].ssh_sessions()
+        assert (logins - before[host][0], sessions - before[host][1]) == (1, 5), host
+
+
 def test_a_composer_layout_arrives_with_what_is_beside_the_docroot(farm: Farm) -> None:
     platform = farm.platform("composer", farm.cluster, docroot="web")
     site = farm.site("composed.test", platform)

@@ -184,6 +184,10 @@ class LabHost:
         """How many ssh connections the host has let in since it started."""
         return self.read("/var/log/sshd.log").count("Accepted publickey for ")
 
+    def ssh_sessions(self) -> int:
+        """How many programs were started over those connections."""
+        return self.read("/var/log/sshd.log").count("Starting session: command")
+
     # Servers
 
     def start_web(self) -> None:
