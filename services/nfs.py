@@ -11,6 +11,7 @@ from provision_py.contexts.model import Server
 from provision_py.errors import ContextError, UsageError
 from provision_py.services import templating, web_quoting
 from provision_py.services.http_pack import HttpPack
+from provision_py.system.addresses import is_loopback
 
 #: What masters allow (exports(5)) and why.
 EXPORT_OPTIONS = (
@@ -30,8 +31,6 @@ MOUNT_OPTIONS = (
     ("_netdev", "it is mounted when the network is up"),
     ("nofail", "the machine starts without its master; verify says that the mount is missing"),
 )
-
-_LOOPBACK = frozenset({"localhost", "ip6-localhost", "127.0.0.1", "127.0.1.1", "::1"})
 
 
 @dataclass(frozen=True)
@@ -131,11 +130,6 @@ def fstab_line(master: str, folder: str) -> str:
     source = f"[{master}]" if ":" in master else master
     options = ",".join(name for name, _ in MOUNT_OPTIONS)
     return f"{octal_word(f'{source}:{folder}')} {octal_word(folder)} nfs {options} 0 0"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name means another machine on each one."""
-    return host.lower() in _LOOPBACK
 
 
 def octal_word(text: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from provision_py.contexts.model import Server
-from provision_py.services.nfs import fstab_line, is_loopback, shared_folders
+from provision_py.services.nfs import fstab_line, shared_folders
 from provision_py.services.packfacts import Mount, PackFacts
+from provision_py.system.addresses import is_loopback
 from provision_py.system.mounts import missing_mounts
 
 MOUNT = "PROVISION_PACK_MOUNT"

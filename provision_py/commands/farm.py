@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from provision_py.commands import packchecks
 from provision_py.commands.databasestep import GrantHosts
@@ -20,10 +21,9 @@ from provision_py.errors import ContextError
 from provision_py.steps.release import ReleaseTree
 from provision_py.steps.sync import SyncBack, SyncTree
 from provision_py.system import rsync, sameness, transfer
+from provision_py.system.addresses import is_loopback
 from provision_py.system.host import Host
 from provision_py.system.rsync import SyncOptions, Tree, Uploads
-
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: What the probe says before it asks.
 _ASKED = "Asked the database: "
@@ -44,7 +44,7 @@ def remote(session: Session, servers: Sequence[Server]) -> list[Server]:
 def check_database_host(session: Session, site: Site) -> None:
     """A database server called localhost is another one on every web server. Raises ContextError."""
     servers = remote(session, session.http(site.web_server).grant_servers())
-    if servers and site.db_server.remote_host.lower() in _HERE:
+    if servers and is_loopback(site.db_server.remote_host):
         raise ContextError(
             f"The database server of {site.uri} is called {site.db_server.remote_host}, which on"
             f" @{servers[0].name} means that machine itself",
@@ -52,6 +52,21 @@ def check_database_host(session: Session, site: Site) -> None:
             hint="Give the database server a name or address by which every web server reaches it",
             code="PROVISION_DB_HOST_LOCAL",
         )
+
+
+def reached_database(session: Session, site: Site, recorded: Credentials) -> Credentials:
+    """The site's credentials as its web servers can use them, the hub among them.
+
+    A site from the time when this machine alone served it may have localhost on record, as its database server was
+    called then. Then its accounts are made sure of, too: the hub comes by another name from now on.
+    """
+    if not is_loopback(recorded.host) or not remote(session, session.http(site.web_server).grant_servers()):
+        return recorded
+    host = site.db_server.remote_host
+    session.log.notice(f"The database of {site.uri} is called {host} from now on: {recorded.host} is here only")
+    credentials = replace(recorded, host=host)
+    grant_members(session, site, credentials, grant_hosts(session, site))
+    return credentials
 
 
 def grant_hosts(session: Session, site: Site, *, granted: Collection[str] = ()) -> tuple[str, ...]:

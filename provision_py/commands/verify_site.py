@@ -36,7 +36,7 @@ def verify_site(session: Session, site: Site) -> Outcome:
     check_aliases_are_free(session, site)
     packchecks.check_shared(session, site.web_server, site.platform.root)
     state = SiteState.read(site)
-    credentials = state.credentials(site)
+    credentials = farm.reached_database(session, site, state.credentials(site))
     files = SiteFiles(session, site, code, credentials)
     check = SiteCheck.begin(session, site)
     farm.keep_names(session, site, code)

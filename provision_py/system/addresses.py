@@ -6,6 +6,12 @@ import functools
 import socket
 
 _LOOPBACK = frozenset({"127.0.0.1", "127.0.1.1", "::1"})
+_LOOPBACK_NAMES = _LOOPBACK | {"localhost", "ip6-localhost"}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address means another machine on each one."""
+    return host.lower().rstrip(".") in _LOOPBACK_NAMES
 
 
 @functools.lru_cache(maxsize=256)
