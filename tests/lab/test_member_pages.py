@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -75,6 +77,34 @@ def test_a_member_that_was_broken_before_is_a_warning(farm: Farm) -> None:
     mentions(ran.log, "@server_web2labtest does not show ill.test as it should", "as before")
     ran = farm.verify(site)
     assert ran.status == SUCCESS, ran.log
+
+
+def test_what_a_check_and_a_verify_find_of_members_is_drawn(farm: Farm) -> None:
+    def drawn(form: str) -> str:
+        return farm.hosting.provision("topology", "@server_drawn", f"--format={form}").stdout
+
+    def states(state: str, told: str) -> dict[str, str]:
+        """Of the members, one of which is wrong in all forms."""
+        line = next(line for line in drawn("text").splitlines() if "@server_web2labtest" in line)
+        assert f"[{state}, " in line
+        for text in (line, drawn("svg")):
+            mentions(text, f"UTC: drawn.test: {told}")
+        assert re.search(rf"class n\S+ {state}", drawn("mermaid"))
+        cluster = next(one for one in json.loads(drawn("json"))["servers"] if one["name"] == "server_drawn")
+        assert cluster["state"] == state
+        return {one["name"].removesuffix("labtest"): one["state"] for one in cluster["members"]}
+
+    # A cluster without sites of other tests, which may be worse.
+    cluster = farm.hosting.add_cluster("drawn", [farm.servers[host] for host in ALL])
+    farm.verified(cluster)
+    site = farm.site("drawn.test", farm.platform("drawn", cluster))
+    with farm.lab.faults.php_broken(farm.lab.web2):
+        assert farm.hosting.provision("@drawn.test", "check", check=False).returncode == 1
+        assert states("failed", "it answers 500") == {"server_web1": "ok", "server_web2": "failed"}
+        assert farm.verify(site).status == WARNING
+        assert states("warning", "it answers 500") == {"server_web1": "ok", "server_web2": "warning"}
+    assert farm.hosting.provision("@drawn.test", "check").returncode == 0
+    assert not re.search(r"class n\S+ (warning|failed)", drawn("mermaid"))
 
 
 @pytest.mark.parametrize("lacking", ALL)
