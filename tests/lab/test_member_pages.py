@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import pytest
 from farm_system import ERROR, SUCCESS, WARNING, Farm, mentions, site_folder
 
+from provision_py.sandbox.lab.webserver import php_version
+
 ALL = ("web1", "web2")
 VHOST = "/var/aegir/config/server_web2labtest/nginx/vhost.d/"
 
@@ -147,3 +149,44 @@ def test_facts_of_members_that_are_doubtful_are_warnings(farm: Farm, what: str) 
         ran = farm.verify(nid)
     assert ran.status == WARNING, ran.log
     mentions(ran.log, "PROVISION_MEMBER_DOUBTFUL", "@server_web1labtest: its clock is")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "kind", "php"),
+    [
+        ("web1", "cli", "PHP on the command line"),
+        ("web2", "cli", "PHP on the command line"),
+        ("web1", "apache2", "PHP in Apache"),
+        ("web2", "fpm", "php-fpm"),
+    ],
+)
+def test_extensions_that_one_member_lacks_are_named(farm: Farm, lacking: str, kind: str, php: str) -> None:
+    """Whichever member is the first, and whatever runs PHP there for visitors."""
+    other = "web1" if lacking == "web2" else "web2"
+    told = f"its {php} lacks gd, which @server_{other}labtest has"
+
+    def check(status: int) -> list[str]:
+        checked = farm.hosting.provision("@one.test", "check", check=False)
+        assert checked.returncode == status, checked.stdout
+        return [line.partition(": ")[2] for line in checked.stdout.splitlines() if lacking in line.split()[0]]
+
+    with away(farm, lacking, f"/etc/php/{php_version()}/{kind}/conf.d/20-gd.ini"):
+        assert check(1) == [told]
+        for nid in (farm.one, farm.cluster):
+            ran = farm.verify(nid)
+            assert ran.status == WARNING, ran.log
+            mentions(ran.log, "PROVISION_MEMBER_DOUBTFUL", f"@server_{lacking}labtest: {told}")
+        assert f"@server_{other}labtest: " not in ran.log
+    assert "well, " in check(0)[0]
+
+
+def test_php_fpm_below_apache_is_compared_with_that_of_nginx(farm: Farm) -> None:
+    cluster = farm.hosting.add_cluster("fpm", [farm.servers["web2"], farm.servers["web3"]])
+    farm.verified(cluster)
+    # What does not serve may lack what it will.
+    with away(farm, "web3", f"/etc/php/{php_version()}/apache2/conf.d/20-gd.ini"):
+        farm.verified(cluster)
+    with away(farm, "web3", f"/etc/php/{php_version()}/fpm/conf.d/20-gd.ini"):
+        ran = farm.verify(cluster)
+    assert ran.status == WARNING, ran.log
+    mentions(ran.log, "@server_web3labtest: its php-fpm lacks gd, which @server_web2labtest has")
