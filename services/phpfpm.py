@@ -108,6 +108,14 @@ def address(server: Server) -> str:
     return f"unix:{DEBIAN_SOCKET}" if setting(server, "phpfpm_mode") == "socket" else PHP_FPM_PORT
 
 
+def socket_path(server: Server) -> str:
+    """The path of the socket where PHP listens on this server, empty where it is an address or not known."""
+    text = str(setting(server, "phpfpm_socket") or "").removeprefix("unix:")
+    if text:
+        return text if text.startswith("/") else ""
+    return DEBIAN_SOCKET if setting(server, "phpfpm_mode") == "socket" else ""
+
+
 def keep_chosen(server: Server, facts: Mapping[str, PhpValue], host: Host) -> dict[str, PhpValue]:
     """``facts`` about php-fpm without those that somebody chose otherwise for ``server`` and that hold.
 

@@ -72,7 +72,7 @@ def _ask(session: Session, site: Site, code: CodeBase, credentials: Credentials)
         asked = time.time()
         facts, files, former = _run(
             session.host_of(server),
-            memberfacts.question(site, credentials),
+            memberfacts.question(site, server, credentials),
             question.program if question is not None and server.name in holders else None,
             None if session.is_here(server) else session.http(server).former_site_search(site, credentials),
         )

@@ -1,11 +1,12 @@
 """Results of the last checks, kept so that other commands can show them.
 
-One file for each context, ``<aegir root>/.provision-py/checks/<context>.json``::
+One file for each site, ``<aegir root>/.provision-py/checks/<context>.json``::
 
     {"time": 1700000000, "state": "failed", "message": "…", "members": {"server_web1": {"state": "ok"}}}
 
 ``time`` is in unix seconds; ``state`` is ``ok``, ``warning`` or ``failed``; ``members`` holds what was found on each
-server of a group, and may be absent, like ``message``. Keys that are not known here are left to later versions.
+of the site's web servers, and may be absent, like ``message``. Keys that are not known here are left to later
+versions.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from provision_py.commands.checkresults import OK, WARNING, CheckResult
+from provision_py.commands.checkresults import OK, STATES, WARNING, CheckResult, MemberResult
 from provision_py.contexts.references import MASTER
 from provision_py.errors import UsageError
 from provision_py.php.values import PhpValue, as_strings
@@ -20,6 +20,9 @@ _MEMBER_KEYS = (
     ("slave_web_servers", "slave"),
 )
 _NO_SERVICE = ("", "NONE")
+
+#: So many sites, and so many things that are wrong with sites, are told of what has many.
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Topology:
-    """Everything, each kind sorted by name. ``checks`` holds the last results by context, ``missed`` by server the
+    """Everything, each kind sorted by name. ``checks`` holds the last results by site, ``missed`` by server the
     contexts that it was left out of."""
 
     servers: tuple[ServerNode, ...] = ()
@@ -134,15 +137,34 @@ class Topology:
 
         A server that has missed something is to be looked at, however the last check went.
         """
-        state = self._checked(name, group)
+        found = self.check_of(name, group)
+        state = found.state if found is not None else ""
         return WARNING if state in ("", OK) and self.missed.get(name) else state
 
-    def _checked(self, name: str, group: str) -> str:
-        result = self.checks.get(group)
-        if result is not None and name in result.members:
-            return result.members[name].state
+    def state_of_database(self, server: str) -> str:
+        """Checks are of web servers: what a database server may have is something missed."""
+        return WARNING if self.missed.get(server) else ""
+
+    def check_of(self, name: str, group: str = "") -> CheckResult | None:
+        """What the last checks found of a context, or of a server as a member of a group; None: nothing was checked.
+
+        Only sites are checked. A platform, a group and a server by itself are as the worst of the sites on them, a
+        member of a group as the worst of what that group's sites say of it.
+        """
         own = self.checks.get(name)
-        return own.state if own is not None else ""
+        if own is not None:
+            return own
+        server = self.server(name)
+        platforms = [name] if server is None else [one.name for one in self.platforms_on(group or name)]
+        whole = server is None or (server.is_group and not group)
+        found = []
+        for site in (site for platform in platforms for site in self.sites_on(platform)):
+            result = self.checks.get(site.name)
+            if result is not None:
+                said = MemberResult(result.state, result.message) if whole else result.members.get(name)
+                if said is not None:
+                    found.append((site.uri, result.time, said))
+        return _worst(found)
 
 
 def topology(
@@ -171,11 +193,13 @@ def topology(
                 sites.append(_site(name, record, (databases or {}).get(name, "")))
         else:
             problems.append(Problem(name, f"It is neither server, platform nor site but {kind or 'nothing'}"))
+    known = {site.name for site in sites}
+    results = {name: result for name, result in (checks or {}).items() if name in known}
     # What a server has missed of a context that is gone will never be brought.
     there = {*records, *(problem.context for problem in problems)}
     owed = {server: [name for name in names if name in there] for server, names in (missed or {}).items()}
     owed = {server: names for server, names in owed.items() if names}
-    found = Topology(tuple(servers), tuple(platforms), tuple(sites), (), checks or {}, owed)
+    found = Topology(tuple(servers), tuple(platforms), tuple(sites), (), results, owed)
     return replace(
         found, problems=tuple(sorted([*problems, *_lost(found)], key=lambda one: (one.context, one.message)))
     )
@@ -183,6 +207,7 @@ def topology(
 
 def only(whole: Topology, names: Sequence[str]) -> Topology:
     """What has to do with these servers: their groups and members, platforms, sites, and those sites' other servers.
+    States are those of the sites that are left.
 
     Raises UsageError for a name that is no server.
     """
@@ -203,6 +228,26 @@ def only(whole: Topology, names: Sequence[str]) -> Topology:
         {name: result for name, result in whole.checks.items() if name in kept},
         {name: contexts for name, contexts in whole.missed.items() if name in kept},
     )
+
+
+def _worst(found: Sequence[tuple[str, int, MemberResult]]) -> CheckResult | None:
+    """The worst of what was found, by address of the site and time; those of equal state are told together."""
+    if not found:
+        return None
+    state = max((one.state for _, _, one in found), key=STATES.index)
+    told: dict[str, list[str]] = {}
+    for uri, _, one in found:
+        if one.state == state and one.message:
+            told.setdefault(one.message, []).append(uri)
+    parts = [f"{_some(uris)}: {message}" for message, uris in told.items()]
+    more = sum(len(uris) for uris in list(told.values())[_TOLD:])
+    parts[_TOLD:] = [f"and {more} more"] if more else []
+    return CheckResult(state, max(time for _, time, one in found if one.state == state), "; ".join(parts))
+
+
+def _some(uris: Sequence[str]) -> str:
+    more = len(uris) - _TOLD
+    return ", ".join(uris[:_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _known_server(whole: Topology, text: str) -> str:

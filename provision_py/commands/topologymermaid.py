@@ -59,7 +59,7 @@ class _Chart:
         return name
 
     def add_database(self, server: ServerNode) -> None:
-        state = self.topology.state_of(server.name)
+        state = self.topology.state_of_database(server.name)
         self._databases[server.name] = self.node("[(", [f"@{server.name}", server.host, server.db], ")]", state)
 
     def add_web_server(self, server: ServerNode) -> None:

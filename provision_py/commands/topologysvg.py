@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from provision_py.commands.topologydata import ServerNode, SiteNode, Topology
-from provision_py.commands.topologytext import explained, kinds, printable
+from provision_py.commands.topologytext import behind, explained, kinds, printable
 
 #: Sizes in pixels. Letters are about so wide as the sans serif fonts of browsers make them at these sizes.
 WIDTH, MARGIN, PAD, GAP, ROW = 1120, 24, 14, 12, 26
@@ -100,12 +100,7 @@ class _Canvas:
 
     def chips(self, title: str, servers: Sequence[ServerNode], style: str) -> None:
         self.heading(title, bool(servers))
-        chips = []
-        for server in servers:
-            count = len(self.topology.sites_in(server.name))
-            sites = f" · {count} site{'' if count == 1 else 's'}" if server.db else ""
-            chips.append(self._chip(server.name, f"{server.host} · {server.db or kinds(server)}{sites}", style))
-        self._row_of(chips, MARGIN, WIDTH - MARGIN)
+        self._row_of([self._server(server, style) for server in servers], MARGIN, WIDTH - MARGIN)
 
     def problems(self) -> None:
         self.heading("Broken", bool(self.topology.problems))
@@ -137,6 +132,14 @@ class _Canvas:
             return _Chip(f"@{name}", f"{role}, missing", "missing", None, "")
         about = f"{node.host} · {role}, {node.http or 'no web service'}"
         return self._chip(name, about, "member", group.name)
+
+    def _server(self, server: ServerNode, style: str) -> _Chip:
+        if not server.db:
+            return self._chip(server.name, f"{server.host} · {kinds(server)}", style)
+        count = len(self.topology.sites_in(server.name))
+        about = f"{server.host} · {server.db} · {count} site{'' if count == 1 else 's'}"
+        state = self.topology.state_of_database(server.name)
+        return _Chip(f"@{server.name}", about, style, state, behind(self.topology, server.name))
 
     def _chip(self, name: str, about: str, style: str, group: str = "") -> _Chip:
         state = self.topology.state_of(name, group)

@@ -57,7 +57,7 @@ def _server_line(topology: Topology, server: ServerNode) -> str:
 def _database_line(topology: Topology, server: ServerNode) -> str:
     count = len(topology.sites_in(server.name))
     sites = "1 site" if count == 1 else f"{count} sites"
-    return f"@{server.name}  {server.host}  {server.db}, {sites}{_state(topology, server.name)}"
+    return f"@{server.name}  {server.host}  {server.db}, {sites}{_bracketed(behind(topology, server.name))}"
 
 
 def kinds(server: ServerNode) -> str:
@@ -75,24 +75,27 @@ def moment(time: int) -> str:
 
 def explained(topology: Topology, name: str, group: str = "") -> str:
     """The state of the last check with its date and message, and what a server has missed; empty without either."""
-    missed = topology.missed.get(name, ())
-    behind = f"has missed {', '.join(f'@{one}' for one in missed)}" if missed else ""
-    return "; ".join(filter(None, [_checked(topology, name, group), behind]))
+    return "; ".join(filter(None, [_checked(topology, name, group), behind(topology, name)]))
+
+
+def behind(topology: Topology, server: str) -> str:
+    """What a server has missed, empty when nothing."""
+    missed = topology.missed.get(server, ())
+    return f"has missed {', '.join(f'@{one}' for one in missed)}" if missed else ""
 
 
 def _checked(topology: Topology, name: str, group: str) -> str:
-    of_group, own = topology.checks.get(group), topology.checks.get(name)
-    if of_group is not None and name in of_group.members:
-        time, state, message = of_group.time, of_group.members[name].state, of_group.members[name].message
-    elif own is not None:
-        time, state, message = own.time, own.state, own.message
-    else:
+    found = topology.check_of(name, group)
+    if found is None:
         return ""
-    return f"{state}, {moment(time)}" + (f": {message}" if message else "")
+    return f"{found.state}, {moment(found.time)}" + (f": {found.message}" if found.message else "")
 
 
 def _state(topology: Topology, name: str, group: str = "") -> str:
-    text = explained(topology, name, group)
+    return _bracketed(explained(topology, name, group))
+
+
+def _bracketed(text: str) -> str:
     return f"  [{text}]" if text else ""
 
 
@@ -128,7 +131,12 @@ def as_data(topology: Topology) -> PhpArray:
 
 def _server_data(topology: Topology, server: ServerNode) -> PhpArray:
     members: list[PhpValue] = [
-        {"name": one.name, "role": one.role, "state": topology.state_of(one.name, server.name)}
+        {
+            "name": one.name,
+            "role": one.role,
+            **_check(topology, one.name, server.name),
+            "state": topology.state_of(one.name, server.name),
+        }
         for one in server.members
     ]
     services: PhpArray = {"http": server.http, "db": server.db}
@@ -142,8 +150,8 @@ def _site_data(topology: Topology, site: SiteNode) -> PhpArray:
     return {**about, "db_server": site.db_server, "database": site.database, **_check(topology, site.name)}
 
 
-def _check(topology: Topology, name: str) -> PhpArray:
-    result = topology.checks.get(name)
+def _check(topology: Topology, name: str, group: str = "") -> PhpArray:
+    result = topology.check_of(name, group)
     if result is None:
         return {"state": "", "checked": None}
     return {"state": result.state, "checked": result.time, "message": result.message}

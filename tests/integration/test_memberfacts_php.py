@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +24,11 @@ def php(*arguments: str, stdin: str = "", **environment: str) -> str:
     return subprocess.run(argv, input=stdin, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def facts(options: Sequence[str], path: Path, **environment: str) -> dict[str, Any]:
-    said = php(*options, "-r", memberfacts._FACTS, stdin=json.dumps({"path": str(path)}), **environment)
-    found: dict[str, Any] = json.loads(said)
+def facts(
+    options: Sequence[str], path: Path, serves: str = "", socket: str = "", **environment: str
+) -> dict[str, Any]:
+    job = {"path": str(path), "serves": serves, "socket": socket}
+    found: dict[str, Any] = json.loads(php(*options, "-r", memberfacts._FACTS, stdin=json.dumps(job), **environment))
     return found
 
 
@@ -63,6 +66,36 @@ def test_php_without_its_configuration_is_silent_where_extensions_are_elsewhere(
     assert caught.value.stdout == ""
 
 
+@pytest.fixture(scope="module")
+def fpm() -> Path:
+    found = Path(programs.find(programs.PHP_FPM))
+    version = re.search(r"\d+\.\d+", found.name)
+    if version is None or not Path(f"/etc/php/{version.group()}/fpm/conf.d").is_dir():
+        pytest.skip("php-fpm is not Debian's")
+    return found
+
+
+@WAYS
+def test_what_serves_visitors_loads_what_its_own_files_name(
+    options: Sequence[str], tmp_path: Path, fpm: Path
+) -> None:
+    said = subprocess.run([fpm, "-m"], capture_output=True, text=True, check=True).stdout.lower()
+    loaded = {line.replace("zend ", "") for line in said.splitlines() if line and not line.startswith("[")}
+    assert {"mysqli", "mbstring", "opcache", "standard"} <= loaded
+    (tmp_path / "php.sock").symlink_to(tmp_path / f"{fpm.name}.sock")
+    for socket in (f"/run/php/{fpm.name.replace('-fpm', '')}-fpm.sock", str(tmp_path / "php.sock")):
+        # What the command line alone has been told to load says nothing of php-fpm.
+        serving = facts(options, tmp_path, "fpm", socket, PHP_INI_SCAN_DIR=str(tmp_path))["serving"]
+        assert serving["kind"] == "fpm"
+        assert set(serving["extensions"]) ^ loaded <= {"cgi-fcgi", "pcntl"}
+
+
+@WAYS
+def test_of_a_php_that_is_not_there_nothing_is_said(options: Sequence[str], tmp_path: Path) -> None:
+    assert facts(options, tmp_path)["serving"] is None
+    assert facts(options, tmp_path, "fpm", "/run/php/php1.0-fpm.sock")["serving"] is None
+
+
 @WAYS
 def test_the_folder_and_its_disk(options: Sequence[str], tmp_path: Path) -> None:
     found = facts(options, tmp_path)
@@ -78,7 +111,16 @@ def test_the_folder_and_its_disk(options: Sequence[str], tmp_path: Path) -> None
 def test_the_address_of_the_database_server(
     options: Sequence[str], tmp_path: Path, host: str, resolves: bool
 ) -> None:
-    job = {"path": str(tmp_path), "host": host, "port": 1, "user": "u", "password": "p", "name": "n"}
+    job = {
+        "path": str(tmp_path),
+        "serves": "",
+        "socket": "",
+        "host": host,
+        "port": 1,
+        "user": "u",
+        "password": "p",
+        "name": "n",
+    }
     found = json.loads(php(*options, "-r", memberfacts._FACTS, stdin=json.dumps(job)))
     assert found["resolves"] is resolves
     assert found["login"]

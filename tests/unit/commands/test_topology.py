@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 
-from provision_py.commands.checkresults import CheckResult, MemberResult, decode, read_results
+from provision_py.commands import check, sitecheck
+from provision_py.commands.check import MemberState
+from provision_py.commands.checkresults import CheckResult, MemberResult, decode, read_results, write_result
 from provision_py.commands.session import new_session
 from provision_py.commands.topology import read_topology
 from provision_py.commands.topology import run as run_topology
@@ -18,6 +22,7 @@ from provision_py.commands.topologydata import MemberNode, Problem, Topology, on
 from provision_py.commands.topologymermaid import as_mermaid
 from provision_py.commands.topologysvg import as_svg
 from provision_py.commands.topologytext import as_data, as_text
+from provision_py.contexts.model import Server
 from provision_py.errors import UsageError
 from provision_py.php.values import PhpArray, php_list
 from provision_py.services.plugins import Plugins
@@ -44,13 +49,27 @@ RECORDS: dict[str, PhpArray] = {
     "a.test": {"context_type": "site", "uri": "a.test", "platform": "@d7", "db_server": "@db"},
     "b.test": {"context_type": "site", "uri": "b.test", "platform": "@d8", "db_server": "@db", "site_enabled": False},
     "c.test": {"context_type": "site", "uri": "c.test", "platform": "@gone", "db_server": "@db"},
+    "d.test": {"context_type": "site", "uri": "d.test", "platform": "@own"},
     "also_a": {"context_type": "site", "uri": "a.test", "drush_aliases": php_list(["also_a"]), "platform": "@d7"},
     "odd": {"context_type": "cabbage"},
 }
+
+
+def checked(time: int, **told: Sequence[str]) -> CheckResult:
+    """What ``check`` keeps when it is told this of the servers."""
+    states = [MemberState(name, f"{name}.test", tuple(problems)) for name, problems in told.items()]
+    return replace(check._result(states), time=time)
+
+
+def verified(time: int, **told: Sequence[str]) -> CheckResult:
+    """What a verify keeps."""
+    return sitecheck.result([Server(name, f"{name}.test", "/var/aegir", "aegir") for name in told], told, time)
+
+
 CHECKS = {
-    "cluster": CheckResult("failed", 1_700_000_000, "web2 is behind", {"web2": MemberResult("failed", "old code")}),
-    "web2": CheckResult("ok", 1_700_000_100),
-    "a.test": CheckResult("warning", 10**30, "late"),
+    "a.test": checked(1_700_000_000, web2=["it answers 500", "its clock is late"], web1=[]),
+    "b.test": verified(10**30, web1=[], web2=["its clock is late"]),
+    "d.test": checked(1_700_000_100, server_master=[]),
 }
 WHOLE = topology(RECORDS, broken=[Problem("bad", "PHP syntax error")], checks=CHECKS, databases={"a.test": "adb"})
 FORMS = [as_text, as_svg, as_mermaid, lambda one: json.dumps(as_data(one))]
@@ -120,19 +139,51 @@ def test_an_extra_alias_of_a_site_is_no_site() -> None:
     assert [site.name for site in WHOLE.sites_on("d7")] == ["a.test"]
 
 
-def test_a_member_may_be_well_by_itself_and_not_in_its_group() -> None:
-    assert WHOLE.state_of("web2") == "ok"
-    assert WHOLE.state_of("web2", "cluster") == "failed"
-    assert WHOLE.state_of("web2", "pack") == "ok"
-    assert WHOLE.state_of("web1", "cluster") == ""
+def test_only_sites_are_checked_and_others_are_as_the_worst_of_theirs() -> None:
+    assert WHOLE.state_of("web2", "cluster") == WHOLE.state_of("cluster") == WHOLE.state_of("d7") == "failed"
+    assert WHOLE.state_of("web2", "pack") == WHOLE.state_of("pack") == WHOLE.state_of("d8") == "warning"
+    assert WHOLE.state_of("web1", "cluster") == WHOLE.state_of("web1", "pack") == "ok"
+    assert WHOLE.state_of("server_master") == WHOLE.state_of("own") == "ok"
+    assert WHOLE.state_of("web2") == WHOLE.state_of("lost") == WHOLE.state_of("gone", "cluster") == ""
+
+
+def test_of_many_sites_some_are_told() -> None:
+    uris = [f"{letter}.test" for letter in "aefghi"]
+    records = RECORDS | {uri: {**RECORDS["a.test"], "uri": uri} for uri in uris}
+    checks = {uri: checked(number, web1=[], web2=["it answers 500"]) for number, uri in enumerate(uris)}
+    whole = topology(records, checks={**checks, "i.test": checked(9, web1=[], web2=[])})
+    found = whole.check_of("web2", "cluster")
+    assert found == CheckResult("failed", 4, "a.test, e.test, f.test and 2 more: it answers 500")
+    assert whole.check_of("web1", "cluster") == CheckResult("ok", 9)
+    checks = {uri: checked(0, web2=[f"it answers {number}"]) for number, uri in enumerate(uris)}
+    found = topology(records, checks=checks).check_of("web2", "cluster")
+    told = "a.test: it answers 0; e.test: it answers 1; f.test: it answers 2; and 3 more"
+    assert found == CheckResult("failed", 0, told)
+
+
+def test_a_database_server_is_not_what_its_web_server_is() -> None:
+    hub: PhpArray = RECORDS["server_master"] | {"db_service_type": "mysql"}
+    whole = topology(
+        RECORDS | {"server_master": hub}, checks={"d.test": checked(0, server_master=["it answers 500"])}
+    )
+    assert whole.state_of("server_master") == "failed"
+    text = as_text(whole)
+    assert "@server_master  host.test  hub, nginx, mysql  [failed, " in text
+    assert "  @server_master  host.test  mysql, 1 site\n" in text
+    assert as_svg(whole).count("it answers 500") == 1
+    assert len(re.search(r"class (.*) failed", as_mermaid(whole))[1].split(",")) == 3  # type: ignore[index]
 
 
 def test_a_server_that_has_missed_something_is_to_be_looked_at() -> None:
-    whole = topology(RECORDS, checks=CHECKS, missed={"web2": ["a.test", "d7"], "web1": ["d7"]})
+    whole = topology(RECORDS, checks=CHECKS, missed={"web2": ["a.test", "d7"], "web1": ["d7"], "db": ["d7"]})
     assert whole.state_of("web2", "cluster") == "failed"
     assert whole.state_of("web2") == whole.state_of("web1", "cluster") == "warning"
-    assert "@web2  slave  web2.test  nginx  [ok, 2023-11-14 22:15 UTC; has missed @a.test, @d7]" in as_text(whole)
-    assert "@web1  member  web1.test  apache  [has missed @d7]" in as_text(whole)
+    text = as_text(whole)
+    assert (
+        "[failed, 2023-11-14 22:13 UTC: a.test: it answers 500; its clock is late; has missed @a.test, @d7]" in text
+    )
+    assert "@web1  member  web1.test  apache  [ok, 2023-11-14 22:13 UTC; has missed @d7]" in text
+    assert "@db  host.test  mysql, 3 sites  [has missed @d7]" in text
     assert "has missed @d7" in as_svg(whole)
     assert "warning" in as_mermaid(topology(RECORDS, missed={"web1": ["d7"]}))
     assert '"missed": {"0": "a.test", "1": "d7"}' in json.dumps(as_data(whole))
@@ -142,21 +193,22 @@ def test_a_server_that_has_missed_something_is_to_be_looked_at() -> None:
 def test_text() -> None:
     assert as_text(WHOLE) == (
         """\
-@cluster  cluster  [failed, 2023-11-14 22:13 UTC: web2 is behind]
-├─ @web2  member  web2.test  nginx  [failed, 2023-11-14 22:13 UTC: old code]
-├─ @web1  member  web1.test  apache
+@cluster  cluster  [failed, 2023-11-14 22:13 UTC: a.test: wrong on web2]
+├─ @web2  member  web2.test  nginx  [failed, 2023-11-14 22:13 UTC: a.test: it answers 500; its clock is late]
+├─ @web1  member  web1.test  apache  [ok, 2023-11-14 22:13 UTC]
 ├─ @gone  member  missing
-└─ @d7  /p/d7
-   └─ a.test  database adb on @db  [warning, at 1000000000000000000000000000000: late]
+└─ @d7  /p/d7  [failed, 2023-11-14 22:13 UTC: a.test: wrong on web2]
+   └─ a.test  database adb on @db  [failed, 2023-11-14 22:13 UTC: wrong on web2]
 
-@pack  pack
-├─ @web1  master  web1.test  apache
-├─ @web2  slave  web2.test  nginx  [ok, 2023-11-14 22:15 UTC]
-└─ @d8  /p/d8
-   └─ b.test  disabled  database @db
+@pack  pack  [warning, at 1000000000000000000000000000000: b.test: to be looked at on web2]
+├─ @web1  master  web1.test  apache  [ok, at 1000000000000000000000000000000]
+├─ @web2  slave  web2.test  nginx  [warning, at 1000000000000000000000000000000: b.test: its clock is late]
+└─ @d8  /p/d8  [warning, at 1000000000000000000000000000000: b.test: to be looked at on web2]
+   └─ b.test  disabled  database @db  [warning, at 1000000000000000000000000000000: to be looked at on web2]
 
-@server_master  host.test  hub, nginx
-└─ @own  /p/own
+@server_master  host.test  hub, nginx  [ok, 2023-11-14 22:15 UTC]
+└─ @own  /p/own  [ok, 2023-11-14 22:15 UTC]
+   └─ d.test  database @server_master  [ok, 2023-11-14 22:15 UTC]
 
 Platforms without a web server
   @lost  /p/lost
@@ -185,7 +237,24 @@ def test_the_drawing_shows_everything() -> None:
     texts = [text for text in root.itertext() if text.strip()]
     for name in ("@cluster", "@web1", "@gone", "@d7", "a.test", "b.test (disabled)", "adb on @db", "@mail", "@bad"):
         assert name in texts, name
-    assert any("failed, 2023-11-14 22:13 UTC: old code" in text for text in texts)
+    assert any("failed, 2023-11-14 22:13 UTC: a.test: it answers 500" in text for text in texts)
+
+
+def test_programs_are_told_what_members_lack() -> None:
+    servers = json.loads(json.dumps(as_data(WHOLE)))["servers"]
+    cluster = next(one for one in servers.values() if one["name"] == "cluster")
+    assert (cluster["state"], cluster["checked"]) == ("failed", 1_700_000_000)
+    assert cluster["members"] == {
+        "0": {
+            "name": "web2",
+            "role": "member",
+            "state": "failed",
+            "checked": 1_700_000_000,
+            "message": "a.test: it answers 500; its clock is late",
+        },
+        "1": {"name": "web1", "role": "member", "state": "ok", "checked": 1_700_000_000, "message": ""},
+        "2": {"name": "gone", "role": "member", "state": "", "checked": None},
+    }
 
 
 def test_nothing_is_drawn_outside_the_drawing() -> None:
@@ -232,7 +301,7 @@ def test_hostile_names_stay_names(form: object) -> None:
     whole = topology(
         {"s": server(remote_host=HOSTILE, http_service_type=HOSTILE), "p": platform, HOSTILE: site},
         broken=[Problem(HOSTILE, HOSTILE)],
-        checks={"s": CheckResult("failed", 0, HOSTILE)},
+        checks={HOSTILE: checked(0, s=[HOSTILE])},
     )
     text = form(whole)
     assert "\x1b" not in text
@@ -275,8 +344,12 @@ def test_results_of_checks(tmp_path: Path) -> None:
     (folder / "a.test.json").write_text('{"time": 5.9, "state": "ok", "later": 1, "members": {"w": {"state": "ok"}}}')
     (folder / "bad.json").write_text("{")
     (folder / "note.txt").write_text("")
+    write_result(tmp_path, "b.test", CHECKS["b.test"])
     found, broken = read_results(tmp_path)
-    assert found == {"a.test": CheckResult("ok", 5, "", {"w": MemberResult("ok")})}
+    assert found == {
+        "a.test": CheckResult("ok", 5, "", {"w": MemberResult("ok")}),
+        "b.test": CHECKS["b.test"],
+    }
     assert broken == [str(folder / "bad.json")]
 
 
@@ -312,8 +385,7 @@ def test_the_command_reads_what_is_on_disk(tmp_path: Path) -> None:
     site = tmp_path / "p/sites/a.test"
     site.mkdir(parents=True)
     (site / "drushrc.php").write_text("<?php\n$options['db_name'] = 'atest';\n")
-    (tmp_path / ".provision-py/checks").mkdir(parents=True)
-    (tmp_path / ".provision-py/checks/a.test.json").write_text('{"time": 0, "state": "ok"}')
+    write_result(tmp_path / ".provision-py", "a.test", verified(0, server_master=[]))
     (tmp_path / ".provision-py/left-out/server_master").mkdir(parents=True)
     (tmp_path / ".provision-py/left-out/server_master/p").touch()
     (tmp_path / ".provision-py/left-out/db").mkdir()
@@ -321,7 +393,8 @@ def test_the_command_reads_what_is_on_disk(tmp_path: Path) -> None:
     found = read_topology(session)
 
     assert [one.database for one in found.sites] == ["atest"]
-    assert found.state_of("a.test") == "ok"
+    assert found.state_of("a.test") == found.state_of("p") == "ok"
+    assert found.check_of("server_master") == CheckResult("ok", 0)
     assert found.missed == {"server_master": ["p"]}
     assert [one.context for one in found.problems] == ["bad"]
     shown = run_topology(session, None, ["@db"], {})
