@@ -124,7 +124,7 @@ def _root_shell(host: Host) -> tuple[str, ...]:
 
 
 def _keys(session: Session, key_file: str) -> tuple[str, ...]:
-    files = [Path(key_file)] if key_file else sorted((Path.home() / ".ssh").glob("id_*.pub"))
+    files = [Path(key_file)] if key_file else _own_key_files(Path.home() / ".ssh")
     try:
         keys = [line for file in files for line in file.read_text(errors="replace").splitlines() if line.strip()]
     except OSError as error:
@@ -132,3 +132,8 @@ def _keys(session: Session, key_file: str) -> tuple[str, ...]:
     if not keys:
         session.log.warning("The hub's user has no ssh key; make one with ssh-keygen and prepare again")
     return tuple(public_key(key) for key in keys)
+
+
+def _own_key_files(folder: Path) -> list[Path]:
+    """A certificate lies beside its key and is named after it, but lets nobody in by authorized_keys."""
+    return sorted(file for file in folder.glob("id_*.pub") if not file.name.endswith("-cert.pub"))

@@ -190,3 +190,15 @@ def test_who_may_not_become_root(bare_lab: Lab) -> None:
     refused = bare_lab["bare1"].run(["sh"], input=script, user="aegir", check=False)
     assert refused.returncode == 1
     assert refused.stderr == "problem: only root can do this\n"
+
+
+def test_a_certificate_beside_the_key_is_no_key(bare_lab: Lab) -> None:
+    hub = bare_lab.hub
+    before = provision(hub, "@server_bare1", "prepare", "--print").stdout
+    hub.sh("cd /var/aegir/.ssh && ssh-keygen -q -t ed25519 -N '' -f ca", user="aegir")
+    hub.sh("cd /var/aegir/.ssh && ssh-keygen -q -s ca -I hub -n aegir id_ed25519", user="aegir")
+    try:
+        assert hub.exists("/var/aegir/.ssh/id_ed25519-cert.pub")
+        assert provision(hub, "@server_bare1", "prepare", "--print").stdout == before
+    finally:
+        hub.sh("cd /var/aegir/.ssh && rm -f ca ca.pub id_ed25519-cert.pub")
