@@ -37,7 +37,8 @@ def run(session: Session, context: Server, arguments: Sequence[str], options: Ma
     user = str(options.get("as") or ("root" if chosen == ["run"] else context.script_user))
     # The session keeps one host for each server: nothing else may be asked of this one as that user.
     host = session.host_of(replace(context, script_user=user))
-    before = check(host, wanted, as_root=chosen == ["run"])
+    # What sudo allows to an account, and its keys, are seen by itself and by root.
+    before = check(host, wanted, as_root=chosen == ["run"] or user != context.script_user)
     if chosen == ["check"]:
         return _told(session, host, before)
     return _told(session, host, _fixed(session, host, wanted, before))
@@ -115,7 +116,7 @@ def _root_shell(host: Host) -> tuple[str, ...]:
         host.run(("sudo", "-n", "true"), timeout=ASK_TIMEOUT)
     except ProcessError as error:
         raise HostError(
-            "Preparing a machine needs root there, and the user may not use sudo for everything",
+            "This needs root there, and the user who logs in may not use sudo for everything",
             where=host.name,
             hint="Log in as another user with --as=USER, or use --print and run the script there as root",
             code="PROVISION_NOT_ROOT",

@@ -147,6 +147,45 @@ def test_all_that_may_get_lost_is_named_and_put_right(bare_lab: Lab) -> None:
     assert host.read("/var/aegir/.ssh/authorized_keys").splitlines()[0] == "ssh-rsa AAAA other"
 
 
+@pytest.fixture
+def admin(bare_lab: Lab) -> str:
+    """An account on bare1 that the hub logs in to, and that may use sudo for everything."""
+    host = bare_lab["bare1"]
+    host.run(["useradd", "--create-home", "--shell", "/bin/sh", "--password", "*", "admin"])
+    host.sh(
+        'mkdir ~admin/.ssh; echo "$1" >~admin/.ssh/authorized_keys',
+        bare_lab.hub.read("/var/aegir/.ssh/id_ed25519.pub"),
+    )
+    host.sh("chown -R admin: ~admin; echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin")
+    return "admin"
+
+
+def test_an_admin_is_told_what_root_is_told(bare_lab: Lab, admin: str) -> None:
+    hub, host = bare_lab.hub, bare_lab["bare1"]
+    provision(hub, "@server_bare1", "prepare", "--run")
+    assert "Nothing is missing" in pieces(provision(hub, "@server_bare1", "prepare", "--check", f"--as={admin}"))
+    host.sh("rm /etc/sudoers.d/aegir-provision-py; : >/var/aegir/.ssh/authorized_keys; chmod 700 /var/aegir")
+    try:
+        by_admin, by_root = (
+            provision(hub, "@server_bare1", "prepare", "--check", f"--as={user}", check=False)
+            for user in (admin, "root")
+        )
+        assert (by_admin.returncode, by_admin.stderr) == (1, by_root.stderr)
+        for what in (
+            "not pass through",
+            "sudo: /usr/sbin/apache2ctl graceful",
+            "sudo: /usr/sbin/apache2ctl configtest",
+        ):
+            assert what in by_admin.stderr
+        assert "No key of the hub lets it in as aegir" in by_admin.stderr
+        host.sh("rm /etc/sudoers.d/admin")
+        powerless = provision(hub, "@server_bare1", "prepare", "--check", f"--as={admin}", check=False)
+        assert powerless.returncode == 1
+        assert "PROVISION_NOT_ROOT" in powerless.stderr
+    finally:
+        provision(hub, "@server_bare1", "prepare", "--run")
+
+
 def test_what_it_leaves_to_people(bare_lab: Lab) -> None:
     hub, host = bare_lab.hub, bare_lab["bare1"]
     provision(hub, "@server_bare1", "prepare", "--run")
