@@ -219,6 +219,33 @@ def test_numbers_of_the_hub_that_are_taken(lab_of: Callable[..., Lab]) -> None:
     assert host.run(["id", "-u", "aegir"]).stdout.strip() != number
 
 
+def test_other_numbers_than_the_hubs_are_told(bare_lab: Lab) -> None:
+    hub, host = bare_lab.hub, bare_lab["bare2"]
+    provision(hub, "@server_bare2", "prepare", "--run")
+    former = [host.run(["id", option, "aegir"]).stdout.strip() for option in ("-u", "-g")]
+    web_group = host.sh("getent group www-data | cut -d: -f3").strip()
+    host.drop_ssh()
+    host.sh("groupmod -g 1777 aegir; usermod -u 1777 aegir; groupmod -g 1778 www-data")
+    try:
+        for mode in ("--check", "--run"):
+            done = provision(hub, "@server_bare2", "prepare", mode)
+            assert done.stderr.count("PROVISION_PACK_IDS") == 3
+            for what, there, here in (
+                ("The user aegir", 1777, former[0]),
+                ("The group of aegir", 1777, former[1]),
+                ("The group www-data", 1778, web_group),
+            ):
+                assert f"{what} has the number {there} there and {here} on the hub" in done.stderr
+            assert "Nothing is missing, but it is not ready for a pack" in pieces(done)
+        host.sh("rm -f /var/aegir/config/nginx.conf")
+        verified = provision(hub, "@server_bare2", "provision-verify")
+        assert "has the number" not in pieces(verified)
+    finally:
+        host.drop_ssh()
+        host.sh(f"groupmod -g {former[1]} aegir; usermod -u {former[0]} aegir; groupmod -g {web_group} www-data")
+    assert "not ready" not in pieces(provision(hub, "@server_bare2", "prepare", "--check"))
+
+
 def test_who_may_not_become_root(bare_lab: Lab) -> None:
     hub = bare_lab.hub
     provision(hub, "@server_bare1", "prepare", "--run")
