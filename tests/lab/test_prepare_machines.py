@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -90,6 +91,29 @@ def assert_the_account_works(hub: LabHost, host: LabHost) -> None:
     ssh(hub, host.name, host.restart_command.replace("sudo", "sudo -n"))
     for command in ("/usr/sbin/apache2ctl stop", "/usr/sbin/nginx -s stop", "/usr/sbin/nginx", f"{test} -v", "sh"):
         assert ssh(hub, host.name, f"sudo -n {command}", check=False).returncode != 0, command
+
+
+def test_the_page_on_clusters_tells_how_a_member_stops_serving(bare_lab: Lab) -> None:
+    """On a member that was saved and prepared as that page says, nothing else being set."""
+    hub, host = bare_lab.hub, bare_lab["bare2"]
+    provision(hub, "provision-save", "@server_bare2", "--http_restart_cmd=null")
+    try:
+        provision(hub, "@server_bare2", "prepare", "--run")
+        host.sh("rm -f /var/aegir/config/nginx.conf")
+        provision(hub, "@server_bare2", "provision-verify")
+        page = (Path(__file__).parents[2] / "docs/clusters-and-packs.md").read_text()
+        remove, reload = page.partition("**Remove a member.**")[2].split("```\n")[1].splitlines()
+        remove = remove.replace("server_web2exampleorg", "server_bare2").replace("example.org", "gone.test")
+        assert reload in provision(hub, "site:alias", "@server_bare2").stdout
+        vhost = remove.removeprefix("rm ")
+        host.write(vhost, "server { listen 80; server_name gone.test; return 410; }\n", user="aegir")
+        ssh(hub, host.name, reload)
+        assert any(hub.fetch(host.address, host="gone.test").status == 410 for _ in range(100))
+        ssh(hub, host.name, f"{remove} && {reload}")
+        assert any(hub.fetch(host.address, host="gone.test").status != 410 for _ in range(100))
+    finally:
+        provision(hub, "provision-save", "@server_bare2", f"--http_restart_cmd={host.restart_command}")
+        provision(hub, "@server_bare2", "prepare", "--run")
 
 
 def assert_configuration_is_read(hub: LabHost, host: LabHost) -> None:
