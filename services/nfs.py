@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from provision_py.contexts.model import Server
 from provision_py.errors import ContextError, UsageError
 from provision_py.services import templating, web_quoting
-from provision_py.services.http_pack import HttpPack
+from provision_py.services.http_pack import MASTERS, SLAVES, HttpPack
 from provision_py.system.addresses import is_loopback
 
 #: What masters allow (exports(5)) and why.
@@ -45,7 +45,8 @@ class Machine:
 class NfsSetup:
     """Who shares what: ``folders`` of the first master with ``slaves``; other masters have a copy of the code.
 
-    ``left_out`` are slaves on this machine: a mount would cover the code that masters get.
+    ``left_out`` are slaves on this machine: a mount would cover the code that masters get. ``others`` are the hosts
+    of slaves that other packs of the same masters have.
     """
 
     pack: str
@@ -55,11 +56,20 @@ class NfsSetup:
     slaves: tuple[Machine, ...]
     folders: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def exports_file(self) -> str:
+        """exportfs reads files of that ending there. The pack has one of its own, so that it can be replaced."""
+        return f"/etc/exports.d/aegir-{self.pack}.exports"
+
+    def export_options(self) -> str:
+        """As they stand behind each client."""
+        return ",".join(name for name, _ in EXPORT_OPTIONS)
 
     def exports(self) -> list[str]:
-        """Lines of /etc/exports, the same on every master."""
-        options = ",".join(name for name, _ in EXPORT_OPTIONS)
-        clients = " ".join(f"{slave.host}({options})" for slave in self.slaves)
+        """Lines of the exports file, the same on every master."""
+        clients = " ".join(f"{slave.host}({self.export_options()})" for slave in self.slaves)
         return [f"{octal_word(folder)} {clients}" for folder in self.folders]
 
     def fstab(self) -> list[str]:
@@ -67,8 +77,8 @@ class NfsSetup:
         return [fstab_line(self.masters[0].host, folder) for folder in self.folders]
 
 
-def nfs_setup(pack: Server, roots: Iterable[str]) -> NfsSetup:
-    """What the pack's servers need. ``roots`` are the roots of the platforms on it.
+def nfs_setup(pack: Server, roots: Iterable[str], packs: Iterable[Server] = ()) -> NfsSetup:
+    """What the pack's servers need. ``roots`` are the roots of the platforms on it, ``packs`` what packs there are.
 
     Raises UsageError for a server that is no pack or has no slaves, ContextError for members that cannot be reached
     by their names, ServiceError for paths that cannot stand in a configuration.
@@ -91,7 +101,20 @@ def nfs_setup(pack: Server, roots: Iterable[str]) -> NfsSetup:
         raise _nothing_to_share(pack, left_out)
     root = web_quoting.config_path(pack.aegir_root)
     user = web_quoting.account(pack.script_user)
-    return NfsSetup(pack.name, user, root, masters, slaves, shared_folders(root, roots), left_out)
+    elsewhere = {host for other in packs if other.name != pack.name for host in _slaves_of(other, taken)}
+    folders = shared_folders(root, roots)
+    return NfsSetup(pack.name, user, root, masters, slaves, folders, left_out, tuple(sorted(elsewhere)))
+
+
+def _slaves_of(pack: Server, masters: Container[str]) -> Iterable[str]:
+    """The hosts of a pack's slaves if it has one of these as a master."""
+    service = HttpPack(pack)
+    try:
+        shares = any(server.remote_host in masters for server in service.members_of(MASTERS))
+        return [server.remote_host for server in service.members_of(SLAVES)] if shares else ()
+    except ContextError:
+        # Too many rather than too few: a slave of another pack is not to lose its disk.
+        return [server.remote_host for server in pack.members.values()]
 
 
 def _nothing_to_share(pack: Server, left_out: Sequence[str]) -> UsageError:

@@ -76,7 +76,8 @@ class Include:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What should be true on a machine. ``uid`` and ``gid`` are the hub's, for a new account where they are free.
+    """What should be true on a machine. ``uid`` and ``gid`` are the hub's, for a new account where they are free, and
+    so is ``web_gid``, of the group of that name; None where they do not matter or the hub has none.
 
     ``sudo`` holds the commands that the account may run as root, each exactly so. ``is_hub``: it is the machine we
     run on, which needs no key.
@@ -94,6 +95,7 @@ class Preparation:
     keys: tuple[str, ...]
     uid: int | None = None
     gid: int | None = None
+    web_gid: int | None = None
     is_hub: bool = False
 
     @property

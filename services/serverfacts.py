@@ -16,6 +16,8 @@ _VITAL = frozenset({
     "package:rsync", "package:php-cli", "package:sudo", "user", "web_group", "groups", "root", "root_owner",
 })  # fmt: skip
 
+_NUMBERS = frozenset({"uid", "gid", "web_gid"})
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -30,9 +32,9 @@ class Folder:
 class Facts:
     """What the facts script told.
 
-    ``asked_by`` is the user who asked. ``uid``, ``gid`` and ``shell`` are None without an account. ``packages`` and
-    ``modules`` are those that are missing, ``sudo`` the numbers of the commands that may not be run. ``has_key``
-    None: the asking user may not look.
+    ``asked_by`` is the user who asked. ``uid``, ``gid`` and ``shell`` are None without an account, ``web_gid``
+    without the web server's group. ``packages`` and ``modules`` are those that are missing, ``sudo`` the numbers of
+    the commands that may not be run. ``has_key`` None: the asking user may not look.
     """
 
     asked_by: str
@@ -41,7 +43,7 @@ class Facts:
     gid: int | None
     shell: str | None
     groups: frozenset[str]
-    has_web_group: bool
+    web_gid: int | None
     root: Folder | None
     packages: tuple[str, ...]
     modules: tuple[str, ...]
@@ -76,7 +78,7 @@ def parse(output: str, where: str) -> Facts:
         gid=int(passwd[3]) if known else None,
         shell=passwd[6] if known else None,
         groups=frozenset(_one(rows, "groups").split()),
-        has_web_group=_one(rows, "web_group") == "yes",
+        web_gid=int(_one(rows, "web_group")) if _one(rows, "web_group") else None,
         root=_folder(_one(rows, "root")),
         packages=tuple(rows.get("package", ())),
         modules=tuple(rows.get("module", ())),
@@ -105,7 +107,8 @@ def missing_pieces(wanted: Preparation, facts: Facts) -> list[Finding]:
     # Who has come in by ssh as that user needs no further key.
     if facts.has_key is False and facts.asked_by != wanted.user:
         found.append(Finding("key", f"No key of the hub lets it in as {wanted.user}", hint))
-    return found
+    # The hub's own machine may have the account under another name, which cannot have the same number.
+    return found if wanted.is_hub else [*found, *_number_findings(wanted, facts)]
 
 
 def is_vital(finding: Finding) -> bool:
@@ -115,18 +118,46 @@ def is_vital(finding: Finding) -> bool:
     return finding.piece in _VITAL or finding.piece.startswith("sudo:")
 
 
+def is_number(finding: Finding) -> bool:
+    """Whether it is another number than the hub's: that matters where a disk is shared, so in a pack, and nowhere
+    else.
+    """
+    return finding.piece in _NUMBERS
+
+
 def _account_findings(wanted: Preparation, facts: Facts, hint: str) -> Sequence[Finding]:
     found = []
     if facts.uid is None:
         return [Finding("user", f"There is no user {wanted.user}", hint)]
     if (facts.shell or "").rpartition("/")[2] in _NO_SHELLS:
         found.append(Finding("shell", f"The user {wanted.user} has no login shell but {facts.shell}", hint))
-    if not facts.has_web_group:
+    if facts.web_gid is None:
         what = f"There is no group {wanted.web_group}"
         found.append(Finding("web_group", what, "Set web_group of the server to the group of its web server"))
     elif wanted.web_group not in facts.groups:
         found.append(Finding("groups", f"{wanted.user} is not in the group {wanted.web_group}", hint))
     return found
+
+
+def _number_findings(wanted: Preparation, facts: Facts) -> Sequence[Finding]:
+    """No script changes numbers: what has the old ones would lose its owner."""
+    user, group = wanted.user, wanted.web_group
+    rows = (
+        ("uid", f"The user {user}", facts.uid, wanted.uid, f"usermod -u {wanted.uid} {user}"),
+        ("gid", f"The group of {user}", facts.gid, wanted.gid, f'groupmod -g {wanted.gid} "$(id -gn {user})"'),
+        ("web_gid", f"The group {group}", facts.web_gid, wanted.web_gid, f"groupmod -g {wanted.web_gid} {group}"),
+    )
+    why = "That is well for a single server and in a cluster, but a pack's machines need the same"
+    how = "To change it, run there as root while nothing of it runs"
+    return [
+        Finding(
+            piece,
+            f"{who} has the number {there} there and {here} on the hub",
+            f"{why}. {how}: {command}. Then give it its files again",
+        )
+        for piece, who, there, here, command in rows
+        if None not in (there, here) and there != here
+    ]
 
 
 def _root_findings(wanted: Preparation, facts: Facts, hint: str) -> Sequence[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import pwd
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from provision_py.contexts.model import Server
 from provision_py.errors import HostError, ProcessError, UsageError
 from provision_py.php.values import PhpValue, says_yes
 from provision_py.services.preparation import Preparation, facts_script, preparation, prepare_script, public_key
-from provision_py.services.serverfacts import Finding, missing_pieces, parse
+from provision_py.services.serverfacts import Finding, is_number, missing_pieces, parse
 from provision_py.system.addresses import is_local
 from provision_py.system.host import Host
 
@@ -37,7 +38,8 @@ def run(session: Session, context: Server, arguments: Sequence[str], options: Ma
     user = str(options.get("as") or ("root" if chosen == ["run"] else context.script_user))
     # The session keeps one host for each server: nothing else may be asked of this one as that user.
     host = session.host_of(replace(context, script_user=user))
-    before = check(host, wanted, as_root=chosen == ["run"])
+    # What sudo allows to an account, and its keys, are seen by itself and by root.
+    before = check(host, wanted, as_root=chosen == ["run"] or user != context.script_user)
     if chosen == ["check"]:
         return _told(session, host, before)
     return _told(session, host, _fixed(session, host, wanted, before))
@@ -61,7 +63,11 @@ def wanted_of(session: Session, server: Server, key_file: str = "") -> Preparati
         uid, gid = account.pw_uid or None, account.pw_gid or None
     except KeyError:
         uid = gid = None
-    return preparation(server, session.http(server), keys, uid=uid, gid=gid, is_hub=local)
+    wanted = preparation(server, session.http(server), keys, uid=uid, gid=gid, is_hub=local)
+    try:
+        return replace(wanted, web_gid=grp.getgrnam(wanted.web_group).gr_gid)
+    except KeyError:
+        return wanted
 
 
 def check(host: Host, wanted: Preparation, *, as_root: bool = False) -> list[Finding]:
@@ -86,7 +92,7 @@ def _fixed(session: Session, host: Host, wanted: Preparation, before: Sequence[F
     for finding in before:
         if finding not in after:
             session.log.success(f"Put right: {finding.what}", host=host.name)
-    if done.returncode and not after:
+    if done.returncode and all(map(is_number, after)):
         session.log.warning("The script met problems, though nothing is missing now", host=host.name)
     return after
 
@@ -99,12 +105,17 @@ def _log_line(session: Session, host: Host, line: str) -> None:
 
 
 def _told(session: Session, host: Host, findings: Sequence[Finding]) -> int:
-    for finding in findings:
+    numbers = [finding for finding in findings if is_number(finding)]
+    missing = [finding for finding in findings if finding not in numbers]
+    for finding in missing:
         error = HostError(finding.what, where=host.name, hint=finding.hint, code="PROVISION_NOT_PREPARED")
         session.log.error(error, host=host.name)
-    if not findings:
-        session.log.success("Nothing is missing", host=host.name)
-    return 1 if findings else 0
+    for finding in numbers:
+        session.log.warning(f"{finding.what}. {finding.hint}", host=host.name, code="PROVISION_PACK_IDS")
+    if not missing:
+        but = ", but it is not ready for a pack" if numbers else ""
+        session.log.success(f"Nothing is missing{but}", host=host.name)
+    return 1 if missing else 0
 
 
 def _root_shell(host: Host) -> tuple[str, ...]:
@@ -115,7 +126,7 @@ def _root_shell(host: Host) -> tuple[str, ...]:
         host.run(("sudo", "-n", "true"), timeout=ASK_TIMEOUT)
     except ProcessError as error:
         raise HostError(
-            "Preparing a machine needs root there, and the user may not use sudo for everything",
+            "This needs root there, and the user who logs in may not use sudo for everything",
             where=host.name,
             hint="Log in as another user with --as=USER, or use --print and run the script there as root",
             code="PROVISION_NOT_ROOT",
@@ -124,7 +135,7 @@ def _root_shell(host: Host) -> tuple[str, ...]:
 
 
 def _keys(session: Session, key_file: str) -> tuple[str, ...]:
-    files = [Path(key_file)] if key_file else sorted((Path.home() / ".ssh").glob("id_*.pub"))
+    files = [Path(key_file)] if key_file else _own_key_files(Path.home() / ".ssh")
     try:
         keys = [line for file in files for line in file.read_text(errors="replace").splitlines() if line.strip()]
     except OSError as error:
@@ -132,3 +143,8 @@ def _keys(session: Session, key_file: str) -> tuple[str, ...]:
     if not keys:
         session.log.warning("The hub's user has no ssh key; make one with ssh-keygen and prepare again")
     return tuple(public_key(key) for key in keys)
+
+
+def _own_key_files(folder: Path) -> list[Path]:
+    """A certificate lies beside its key and is named after it, but lets nobody in by authorized_keys."""
+    return sorted(file for file in folder.glob("id_*.pub") if not file.name.endswith("-cert.pub"))

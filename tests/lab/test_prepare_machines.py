@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -92,6 +93,29 @@ def assert_the_account_works(hub: LabHost, host: LabHost) -> None:
         assert ssh(hub, host.name, f"sudo -n {command}", check=False).returncode != 0, command
 
 
+def test_the_page_on_clusters_tells_how_a_member_stops_serving(bare_lab: Lab) -> None:
+    """On a member that was saved and prepared as that page says, nothing else being set."""
+    hub, host = bare_lab.hub, bare_lab["bare2"]
+    provision(hub, "provision-save", "@server_bare2", "--http_restart_cmd=null")
+    try:
+        provision(hub, "@server_bare2", "prepare", "--run")
+        host.sh("rm -f /var/aegir/config/nginx.conf")
+        provision(hub, "@server_bare2", "provision-verify")
+        page = (Path(__file__).parents[2] / "docs/clusters-and-packs.md").read_text()
+        remove, reload = page.partition("**Remove a member.**")[2].split("```\n")[1].splitlines()
+        remove = remove.replace("server_web2exampleorg", "server_bare2").replace("example.org", "gone.test")
+        assert reload in provision(hub, "site:alias", "@server_bare2").stdout
+        vhost = remove.removeprefix("rm ")
+        host.write(vhost, "server { listen 80; server_name gone.test; return 410; }\n", user="aegir")
+        ssh(hub, host.name, reload)
+        assert any(hub.fetch(host.address, host="gone.test").status == 410 for _ in range(100))
+        ssh(hub, host.name, f"{remove} && {reload}")
+        assert any(hub.fetch(host.address, host="gone.test").status != 410 for _ in range(100))
+    finally:
+        provision(hub, "provision-save", "@server_bare2", f"--http_restart_cmd={host.restart_command}")
+        provision(hub, "@server_bare2", "prepare", "--run")
+
+
 def assert_configuration_is_read(hub: LabHost, host: LabHost) -> None:
     """A file that the account writes is served after a reload by the account."""
     if host.spec.web == "apache":
@@ -147,6 +171,45 @@ def test_all_that_may_get_lost_is_named_and_put_right(bare_lab: Lab) -> None:
     assert host.read("/var/aegir/.ssh/authorized_keys").splitlines()[0] == "ssh-rsa AAAA other"
 
 
+@pytest.fixture
+def admin(bare_lab: Lab) -> str:
+    """An account on bare1 that the hub logs in to, and that may use sudo for everything."""
+    host = bare_lab["bare1"]
+    host.run(["useradd", "--create-home", "--shell", "/bin/sh", "--password", "*", "admin"])
+    host.sh(
+        'mkdir ~admin/.ssh; echo "$1" >~admin/.ssh/authorized_keys',
+        bare_lab.hub.read("/var/aegir/.ssh/id_ed25519.pub"),
+    )
+    host.sh("chown -R admin: ~admin; echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin")
+    return "admin"
+
+
+def test_an_admin_is_told_what_root_is_told(bare_lab: Lab, admin: str) -> None:
+    hub, host = bare_lab.hub, bare_lab["bare1"]
+    provision(hub, "@server_bare1", "prepare", "--run")
+    assert "Nothing is missing" in pieces(provision(hub, "@server_bare1", "prepare", "--check", f"--as={admin}"))
+    host.sh("rm /etc/sudoers.d/aegir-provision-py; : >/var/aegir/.ssh/authorized_keys; chmod 700 /var/aegir")
+    try:
+        by_admin, by_root = (
+            provision(hub, "@server_bare1", "prepare", "--check", f"--as={user}", check=False)
+            for user in (admin, "root")
+        )
+        assert (by_admin.returncode, by_admin.stderr) == (1, by_root.stderr)
+        for what in (
+            "not pass through",
+            "sudo: /usr/sbin/apache2ctl graceful",
+            "sudo: /usr/sbin/apache2ctl configtest",
+        ):
+            assert what in by_admin.stderr
+        assert "No key of the hub lets it in as aegir" in by_admin.stderr
+        host.sh("rm /etc/sudoers.d/admin")
+        powerless = provision(hub, "@server_bare1", "prepare", "--check", f"--as={admin}", check=False)
+        assert powerless.returncode == 1
+        assert "PROVISION_NOT_ROOT" in powerless.stderr
+    finally:
+        provision(hub, "@server_bare1", "prepare", "--run")
+
+
 def test_what_it_leaves_to_people(bare_lab: Lab) -> None:
     hub, host = bare_lab.hub, bare_lab["bare1"]
     provision(hub, "@server_bare1", "prepare", "--run")
@@ -180,6 +243,33 @@ def test_numbers_of_the_hub_that_are_taken(lab_of: Callable[..., Lab]) -> None:
     assert host.run(["id", "-u", "aegir"]).stdout.strip() != number
 
 
+def test_other_numbers_than_the_hubs_are_told(bare_lab: Lab) -> None:
+    hub, host = bare_lab.hub, bare_lab["bare2"]
+    provision(hub, "@server_bare2", "prepare", "--run")
+    former = [host.run(["id", option, "aegir"]).stdout.strip() for option in ("-u", "-g")]
+    web_group = host.sh("getent group www-data | cut -d: -f3").strip()
+    host.drop_ssh()
+    host.sh("groupmod -g 1777 aegir; usermod -u 1777 aegir; groupmod -g 1778 www-data")
+    try:
+        for mode in ("--check", "--run"):
+            done = provision(hub, "@server_bare2", "prepare", mode)
+            assert done.stderr.count("PROVISION_PACK_IDS") == 3
+            for what, there, here in (
+                ("The user aegir", 1777, former[0]),
+                ("The group of aegir", 1777, former[1]),
+                ("The group www-data", 1778, web_group),
+            ):
+                assert f"{what} has the number {there} there and {here} on the hub" in done.stderr
+            assert "Nothing is missing, but it is not ready for a pack" in pieces(done)
+        host.sh("rm -f /var/aegir/config/nginx.conf")
+        verified = provision(hub, "@server_bare2", "provision-verify")
+        assert "has the number" not in pieces(verified)
+    finally:
+        host.drop_ssh()
+        host.sh(f"groupmod -g {former[1]} aegir; usermod -u {former[0]} aegir; groupmod -g {web_group} www-data")
+    assert "not ready" not in pieces(provision(hub, "@server_bare2", "prepare", "--check"))
+
+
 def test_who_may_not_become_root(bare_lab: Lab) -> None:
     hub = bare_lab.hub
     provision(hub, "@server_bare1", "prepare", "--run")
@@ -190,3 +280,15 @@ def test_who_may_not_become_root(bare_lab: Lab) -> None:
     refused = bare_lab["bare1"].run(["sh"], input=script, user="aegir", check=False)
     assert refused.returncode == 1
     assert refused.stderr == "problem: only root can do this\n"
+
+
+def test_a_certificate_beside_the_key_is_no_key(bare_lab: Lab) -> None:
+    hub = bare_lab.hub
+    before = provision(hub, "@server_bare1", "prepare", "--print").stdout
+    hub.sh("cd /var/aegir/.ssh && ssh-keygen -q -t ed25519 -N '' -f ca", user="aegir")
+    hub.sh("cd /var/aegir/.ssh && ssh-keygen -q -s ca -I hub -n aegir id_ed25519", user="aegir")
+    try:
+        assert hub.exists("/var/aegir/.ssh/id_ed25519-cert.pub")
+        assert provision(hub, "@server_bare1", "prepare", "--print").stdout == before
+    finally:
+        hub.sh("cd /var/aegir/.ssh && rm -f ca ca.pub id_ed25519-cert.pub")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# mount.nfs HOST:FOLDER TARGET [-o OPTIONS]: mounts what another host of the lab exports, as far as that is below
+# mount.nfs HOST:FOLDER TARGET [-o OPTIONS]: mounts what another host of the lab exports to this one, as far as that is below
 # /var/aegir. No NFS is spoken; the folder is the same one, which is what clients of a server see as well.
 set -eu
 source=$1 target=$2
@@ -10,8 +10,19 @@ if [ -z "$name" ] || [ ! -d "$disk" ]; then
   echo "mount.nfs: Failed to resolve server $server" >&2
   exit 32
 fi
-if ! awk -v folder="$folder/" '$1 !~ /^#/ && NF > 1 && index(folder, $1 "/") == 1 { found = 1 } END { exit !found }' \
-  "$disk/upper/etc/exports"; then
+exports="$disk/upper/etc/exports $(find "$disk/upper/etc/exports.d" -name '*.exports' 2>/dev/null)" || :
+own=$(awk -v name="$(hostname)" '{ for (i = 2; i <= NF; i++) if ($i == name) { print; exit } }' /etc/hosts)
+# shellcheck disable=SC2086 # a word for each file
+if ! awk -v folder="$folder/" -v own=" $own " '
+  $1 !~ /^#/ && index(folder, $1 "/") == 1 {
+    for (i = 2; i <= NF; i++) {
+      client = $i
+      sub(/[(].*/, "", client)
+      # Networks are that of the lab.
+      if (client ~ "/" || index(own, " " client " ")) found = 1
+    }
+  }
+  END { exit !found }' $exports; then
   echo "mount.nfs: access denied by server while mounting $source" >&2
   exit 32
 fi

@@ -150,7 +150,7 @@ def write_folders(disk: Disk, host: HostSpec) -> None:
 
 
 def write_nfs(disk: Disk, disks: Path) -> None:
-    """A ``mount -t nfs`` that binds what the named host exports in its ``/etc/exports``."""
+    """A ``mount -t nfs`` that binds what the named host exports to this one."""
     script = Path(__file__).with_name("mount_nfs.sh").read_text()
     disk.write("/usr/sbin/mount.nfs", script, 0o755)
     disk.write("/etc/lab/disks", f"{disks}\n")

@@ -121,16 +121,94 @@ def test_mount_reads_the_lines_as_they_are_meant(tmp_path: Path) -> None:
     assert rows[1] == rf"m1.test:/srv/a\x20b /srv/a\x20b nfs {MOUNT}"
 
 
-def test_the_text_is_a_script_that_may_run_twice(tmp_path: Path) -> None:
-    """Its lines for the tables, that is; packages, exportfs and mount want a machine of their own."""
-    text = nfs.render(nfs.nfs_setup(PACK, ["/srv/a b"]))
-    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
-    lines = [line for line in text.splitlines() if line.startswith("grep ")]
-    script = "\n".join(lines).replace("/etc/", f"{tmp_path}/")
+#: What wants a machine of its own.
+NOT_HERE = ("apt-get ", "exportfs ", "[ -d ", "mkdir -p /srv", "mkdir -p '/srv", "mkdir -p /var", "mountpoint ")
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
     for name in ("exports", "fstab"):
         (tmp_path / name).write_text("# mine\n")
-    for _ in range(2):
-        subprocess.run(["sh", "-eu"], input=script, text=True, check=True)
+    return tmp_path
+
+
+def ran(etc: Path, setup: nfs.NfsSetup) -> list[str]:
+    """What all parts of the text say when they are run twice; the second time nothing is left to change."""
+    text = nfs.render(setup)
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+    lines = [line for line in text.splitlines() if not line.startswith(NOT_HERE)]
+    script = "\n".join(lines).replace("/etc/", f"{etc}/")
+    first = subprocess.run(["sh", "-eu"], input=script, capture_output=True, text=True, check=True)
+    state = {file: file.read_text() for file in etc.rglob("*") if file.is_file()}
+    second = subprocess.run(["sh", "-eu"], input=script, capture_output=True, text=True, check=True)
+    assert state == {file: file.read_text() for file in etc.rglob("*") if file.is_file()}
+    assert "taken out" not in second.stdout + second.stderr
+    return (first.stderr + first.stdout).replace(f"{etc}/", "/etc/").splitlines()
+
+
+def test_the_text_is_a_script_that_may_run_twice(etc: Path) -> None:
     setup = nfs.nfs_setup(PACK, ["/srv/a b"])
-    assert (tmp_path / "exports").read_text().splitlines() == ["# mine", *setup.exports()]
-    assert (tmp_path / "fstab").read_text().splitlines() == ["# mine", *setup.fstab()]
+    said = ran(etc, setup)
+    assert (etc / "exports.d/aegir-pack.exports").read_text().splitlines() == setup.exports()
+    assert (etc / "exports").read_text() == "# mine\n"
+    assert (etc / "fstab").read_text().splitlines() == ["# mine", *setup.fstab()]
+    assert len(said) == 1, "only of the lines that were added to fstab, and where the former file is"
+    (copy,) = etc.glob("fstab.*")
+    assert copy.read_text() == "# mine\n"
+
+
+def test_a_slave_that_was_taken_out_is_exported_to_no_more(etc: Path) -> None:
+    folder = "/var/aegir/platforms"
+    ran(etc, nfs.nfs_setup(PACK, []))
+    ran(etc, nfs.nfs_setup(replace(PACK, properties=LISTS | {"slave_web_servers": php_list(["@s1"])}), []))
+    assert (etc / "exports.d/aegir-pack.exports").read_text() == f"{folder} s1.test{EXPORT}\n"
+
+
+def test_lines_of_former_versions_go_and_those_of_people_stay(etc: Path) -> None:
+    folder = "/var/aegir/platforms"
+    other = replace(PACK, name="other", members={"m1": web("m1"), "s3": web("s3")})
+    other = replace(other, properties=LISTS | {"slave_web_servers": php_list(["@s3"])})
+    former = f"{folder} s1.test{EXPORT} gone.test{EXPORT}"
+    mixed = f"{folder} gone.test{EXPORT} s3.test{EXPORT}"
+    own = f"{folder} 10.0.0.0/24(ro)"
+    text = f"# mine\n{former}\n{mixed}\n{own}\n/srv/x gone.test{EXPORT}\n{folder}2 \\\n  gone.test{EXPORT}"
+    (etc / "exports").write_text(text)
+    said = ran(etc, nfs.nfs_setup(PACK, ["/srv/a b"], [PACK, other]))
+    assert (etc / "exports").read_text() == text.replace(f"{former}\n", "").replace(
+        f"gone.test{EXPORT} s3", "s3"
+    ) + "\n"
+    (copy,) = etc.glob("exports.2*")
+    assert copy.read_text() == text
+    for line in (
+        f"/etc/exports: taken out: {former}",
+        f"/etc/exports: only slaves of other packs are left of: {mixed}",
+        f"/etc/exports: a line of your own shares it too and stays: {own}",
+        f"/etc/exports was changed; as it was before: /etc/{copy.name}",
+    ):
+        assert line in said
+
+
+def test_fstab_has_one_line_for_a_folder(etc: Path) -> None:
+    setup = nfs.nfs_setup(PACK, ["/srv/a b", "/srv/own"])
+    now, spaced, own = setup.fstab()
+    former = nfs.fstab_line("m0.test", "/var/aegir/platforms")
+    mine = "m1.test:/srv/own  /srv/own  nfs  rw  0 0"
+    (etc / "fstab").write_text("\n".join(["# mine", former, f"#{now}", mine, spaced.replace(" ", "\t"), spaced]))
+    said = ran(etc, setup)
+    assert (etc / "fstab").read_text().splitlines() == ["# mine", f"#{now}", mine, spaced.replace(" ", "\t"), now]
+    assert f"/etc/fstab: taken out (umount /var/aegir/platforms if that is mounted): {former}" in said
+    assert f"/etc/fstab: taken out, as it stood there twice: {spaced}" in said
+    assert f"/etc/fstab: a line of your own mounts it and stays: {mine}" in said
+    assert own not in (etc / "fstab").read_text()
+
+
+def test_slaves_of_other_packs_with_the_same_master() -> None:
+    other = replace(PACK, name="other")
+    apart = replace(other, name="apart", properties=LISTS | {"master_web_servers": php_list(["@s1"])})
+    broken = replace(other, name="broken", members={"x": web("x")})
+    pack = replace(PACK, properties=LISTS | {"slave_web_servers": php_list(["@s1"])})
+    assert nfs.nfs_setup(pack, [], [pack, apart]).others == ()
+    setup = nfs.nfs_setup(pack, [], [pack, other, broken])
+    assert setup.others == ("s1.test", "s2.test", "x.test")
+    assert "duplicated" in nfs.render(setup)
+    assert "duplicated" not in nfs.render(replace(setup, others=("s2.test",)))

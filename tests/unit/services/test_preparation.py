@@ -28,7 +28,7 @@ from provision_py.services.preparation import (
     sudoers_command,
     sudoers_word,
 )
-from provision_py.services.serverfacts import Facts, Finding, Folder, is_vital, missing_pieces, parse
+from provision_py.services.serverfacts import Facts, Finding, Folder, is_number, is_vital, missing_pieces, parse
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJ1 aegir@hub it's me"
 APACHE = "sudo /usr/sbin/apache2ctl graceful"
@@ -144,7 +144,7 @@ FACTS = Facts(
     gid=8000,
     shell="/bin/bash",
     groups=frozenset({"aegir", "www-data"}),
-    has_web_group=True,
+    web_gid=33,
     root=Folder("aegir", "aegir", 0o711),
     packages=(),
     modules=(),
@@ -164,7 +164,7 @@ def test_nothing_is_missing() -> None:
         ({"packages": ("rsync", "php-gd")}, ["package:rsync", "package:php-gd"]),
         ({"uid": None, "gid": None, "shell": None, "groups": frozenset()}, ["user"]),
         ({"shell": "/usr/sbin/nologin"}, ["shell"]),
-        ({"has_web_group": False}, ["web_group"]),
+        ({"web_gid": None}, ["web_group"]),
         ({"groups": frozenset({"aegir"})}, ["groups"]),
         ({"root": None}, ["root"]),
         ({"root": Folder("root", "root", 0o700)}, ["root_owner", "root_mode"]),
@@ -182,6 +182,24 @@ def test_each_missing_piece(change: dict[str, Any], pieces: list[str]) -> None:
     assert all(one.what and one.hint for one in found)
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"uid": 1777}, "The user aegir has the number 1777 there and 8000 on the hub"),
+        ({"gid": 1777}, "The group of aegir has the number 1777 there and 8000 on the hub"),
+        ({"web_gid": 48}, "The group www-data has the number 48 there and 33 on the hub"),
+    ],
+)
+def test_numbers_that_matter_in_a_pack(change: dict[str, Any], what: str) -> None:
+    hub = replace(wanted(uid=8000, gid=8000), web_gid=33)
+    assert missing_pieces(hub, FACTS) == []
+    (found,) = missing_pieces(hub, replace(FACTS, **change))
+    assert (found.what, is_number(found), is_vital(found)) == (what, True, False)
+    assert "a pack's machines need the same" in found.hint
+    assert missing_pieces(wanted(), replace(FACTS, **change)) == [], "a verify asks for no numbers"
+    assert missing_pieces(replace(hub, is_hub=True), replace(FACTS, **change)) == []
+
+
 def test_pieces_without_which_verify_fails() -> None:
     vital = ("package:rsync", "package:php-cli", "package:sudo", "user", "web_group", "groups", "root", "root_owner")
     others = ("package:php-gd", "package:nginx", "module:headers", "include", "key", "shell", "root_mode")
@@ -197,7 +215,7 @@ def test_facts() -> None:
         "apt\tyes",
         "passwd\taegir:x:8000:8001:Aegir:/var/aegir:/bin/bash",
         "groups\taegir www-data",
-        "web_group\tyes",
+        "web_group\t33",
         "root\taegir www-data 2711",
         "package\trsync",
         "sudo\t0",
@@ -207,7 +225,7 @@ def test_facts() -> None:
         "end\t",
     ]
     facts = parse("\n".join(lines), "web1")
-    assert (facts.uid, facts.gid, facts.shell) == (8000, 8001, "/bin/bash")
+    assert (facts.uid, facts.gid, facts.web_gid, facts.shell) == (8000, 8001, 33, "/bin/bash")
     assert facts.root == Folder("aegir", "www-data", 0o2711)
     assert (facts.packages, facts.sudo, facts.included, facts.has_key) == (("rsync",), (0, 1), False, False)
     with pytest.raises(HostError, match="did not say all"):
