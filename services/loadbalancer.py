@@ -6,6 +6,7 @@ Pure: a :class:`Balancer` is worked out from contexts and wishes, templates turn
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,9 @@ ACCOUNT_QUERY = r"[?&]q=(?:user|admin)(?:[/&]|$)"
 FILES = r"^/(?:[^/]+/)?(?:sites/[^/]+/files|files|system/files)/"
 AGGREGATES = r"^/(?:[^/]+/)?(?:sites/[^/]+/files|files)/(?:css|js)/"
 UPLOAD_TYPES = ("multipart/form-data", "application/octet-stream")
+
+#: Letters for which nginx has room by itself: of the name that variables are called after, and of a site's name.
+_SLUG, _NAME = 24, 46
 
 _CHECK_PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,;=:@/?-]*", re.ASCII)
 _MEMBER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
@@ -107,8 +111,16 @@ class Balancer:
 
     @property
     def slug(self) -> str:
-        """The name as part of a variable's."""
-        return re.sub(r"[^A-Za-z0-9_]", "_", self.name)
+        """The name as part of a variable's, short enough for nginx' table of variables as it is by itself."""
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", self.name)
+        if len(plain) <= _SLUG:
+            return plain
+        return f"{plain[: _SLUG - 9]}_{zlib.crc32(self.name.encode()):08x}"
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether nginx needs a larger table of names for those of certificates: by itself, rows have 64 bytes."""
+        return any(len(name) > _NAME for site in self.https_sites for name in site.names)
 
     @property
     def ssl_members(self) -> tuple[Member, ...]:

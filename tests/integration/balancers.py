@@ -37,6 +37,10 @@ server {{
   location = /user/login {{
     return {check};
   }}
+  location = /wide {{
+    {wide}
+    return 200 "{name}";
+  }}
   location /sites/ {{
     root "{root}";
   }}
@@ -49,7 +53,7 @@ server {{
 
 @dataclass
 class Lab:
-    """The members, and a session whose contexts describe them as the cluster ``@cluster``."""
+    """The members, and a session whose contexts describe them as the cluster of this name."""
 
     sandbox: Sandbox
     session: Session
@@ -57,11 +61,12 @@ class Lab:
     certificates: Path
     ports: dict[str, int]
     started: list[str] = field(default_factory=list)
+    cluster: str = "cluster"
 
     def files(self, program: str, **options: str) -> dict[str, Path]:
         """The configuration, written to files."""
         given = {"for": program, "certificates": str(self.certificates), **options}
-        server = self.session.store.server("cluster")
+        server = self.session.store.server(self.cluster)
         shown = lb_config.run(
             self.session, server, [], {name.replace("_", "-"): value for name, value in given.items()}
         )
@@ -190,6 +195,7 @@ def write_site(lab: Lab, name: str, check: str = "200 well") -> None:
         name=name,
         root=root,
         check=check,
+        wide="\n    ".join(f'add_header X-Drupal-Cache-Tags-{number} "{"node:1 " * 400}";' for number in range(4)),
     )
     (server.config / "aegir.d/site.conf").write_text(text)
 
