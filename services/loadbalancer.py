@@ -98,7 +98,8 @@ class BalancedSite:
 
 @dataclass(frozen=True)
 class Balancer:
-    """A load balancer. ``upload_member`` None: uploads are on a disk that all members share."""
+    """A load balancer. ``upload_member`` None: uploads are on a disk that all members share. ``check_name`` is the
+    site that is asked for, by https where it can be seen by that alone."""
 
     name: str
     kind: str
@@ -107,6 +108,7 @@ class Balancer:
     tls: str
     upload_member: Member | None
     check_name: str | None
+    checks_https: bool
     wishes: Wishes
 
     @property
@@ -161,6 +163,7 @@ def balancer(
     balanced = tuple(_balanced(site, services) for site in sorted(sites, key=lambda site: site.uri))
     by_https = [member for member in members if member.ssl_port is not None]
     shared = wishes.uploads == "shared" or (not wishes.uploads and _shares_files(service, members))
+    asked = _asked(balanced)
     needs_https = tls == "terminate" and any(site.certificate is not None for site in balanced)
     if needs_https:
         _check_https(by_https)
@@ -171,7 +174,8 @@ def balancer(
         sites=balanced,
         tls=tls,
         upload_member=None if shared else _upload_member(members, by_https if needs_https else members, tls, wishes),
-        check_name=_check_name(balanced),
+        check_name=asked.check_name if asked is not None else None,
+        checks_https=asked is not None and asked.https_only,
         wishes=wishes,
     )
 
@@ -245,10 +249,9 @@ def _balanced(site: Site, services: Sequence[HttpService]) -> BalancedSite:
     )
 
 
-def _check_name(sites: Sequence[BalancedSite]) -> str | None:
-    """The site to ask: rather one that shows itself by http, because the answer of others is but a redirection."""
-    names = [site.check_name for site in sorted(sites, key=lambda site: site.https_only) if site.check_name]
-    return names[0] if names else None
+def _asked(sites: Sequence[BalancedSite]) -> BalancedSite | None:
+    """The site to ask for: rather one that shows itself by http, which all members have."""
+    return next((site for site in sorted(sites, key=lambda site: site.https_only) if site.check_name), None)
 
 
 def _check_wishes(server: Server, members: Sequence[Member], wishes: Wishes) -> None:

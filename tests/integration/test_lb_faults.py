@@ -9,7 +9,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from balancers import Lab, installed, running_lab
+from balancers import FORM, SESSION, Lab, installed, running_lab
+
+from provision_py.sandbox.base import free_port
 
 BALANCERS = ["haproxy", "nginx"]
 
@@ -115,3 +117,40 @@ def test_long_names(tmp_path: Path, program: str, letters: int) -> None:
         site = {"context_type": "site", "platform": "@long", "db_server": "@db", "aliases": "a.example.test"}
         store.save(f"@{uri}", {**site, "uri": uri, "ssl_enabled": 1, "ssl_key": "secure"})
         assert lab.start(program).get("/").status == 200
+
+
+def test_a_site_that_is_broken_everywhere_takes_no_other_one_along(lab: Lab) -> None:
+    """HAProxy asks for one site: no member passes when somebody has removed that."""
+    balancer = lab.start(installed("haproxy"), uploads="@web2")
+    for name in lab.members:
+        lab.answer(name, "404 gone")
+    try:
+        wait_for(lab, "aegir-cluster-any' has no server available")
+        assert balancer.said_by("/") == {"web1", "web2"}
+        stuck = {"Cookie": f"{SESSION['Cookie']}; provision_member=web1"}
+        assert balancer.said_by("/", stuck, times=4) == {"web1"}
+        assert balancer.said_by("/node/add", FORM, "POST", times=4) == {"web2"}
+        assert balancer.get_https("/", host="b.example.test").split("|")[1:3] == ["https", "https"]
+    finally:
+        for name in lab.members:
+            lab.answer(name, "200 well")
+    wait_for(lab, "aegir-cluster-any/web1 is UP")
+    assert balancer.said_by("/") == {"web1", "web2"}
+
+
+def test_sites_that_are_for_https_alone_are_asked_for_by_it(tmp_path: Path) -> None:
+    with running_lab(tmp_path, ("web1", "web2")) as lab:
+        lab.session.store.delete("@a.example.test")
+        lab.session.store.save("@web2", {"http_ssl_port": free_port()})
+        balancer = lab.start(installed("haproxy"))
+        wait_for(lab, "aegir-cluster-any/web2 is DOWN")
+        assert balancer.get_https("/", host="b.example.test").split("|")[0] == "web1"
+        assert "aegir-cluster-any/web1 is DOWN" not in lab.sandbox.log("haproxy-balancer").read_text()
+
+
+def wait_for(lab: Lab, words: str) -> None:
+    """Until HAProxy says so."""
+    deadline = time.monotonic() + 20
+    while words not in lab.sandbox.log("haproxy-balancer").read_text():
+        assert time.monotonic() < deadline, words
+        time.sleep(0.1)

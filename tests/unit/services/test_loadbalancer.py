@@ -143,6 +143,7 @@ def test_the_site_to_check() -> None:
     assert made(CLUSTER, off, gone).check_name is None
     assert made(CLUSTER, moved, secure, off, gone).check_name == "www.c.test"
     assert made(CLUSTER, secure).check_name == "b.test"
+    assert [made(CLUSTER, *sites).checks_https for sites in ((), (moved, secure), (secure,))] == [False, False, True]
 
 
 def test_sites_that_members_show_by_https() -> None:
@@ -186,6 +187,15 @@ def test_programs() -> None:
     assert list(both) == ["http.conf", "stream.conf"]
     text = loadbalancer.as_text(both)
     assert text.index("==== http.conf") < text.index("==== stream.conf")
+
+
+def test_names_for_variables_are_short_and_differ() -> None:
+    names = ["c.l-1", "server_webcluster1exampleorg", "server_webcluster1exampleorh", "s" * 24, "s" * 25]
+    slugs = [replace(made(), name=name).slug for name in names]
+    assert slugs[0] == "c_l_1"
+    assert slugs[3] == "s" * 24
+    assert len(set(slugs)) == len(names)
+    assert all(re.fullmatch(r"\w{1,24}", slug) for slug in slugs)
 
 
 @pytest.mark.parametrize("program", loadbalancer.PROGRAMS)
