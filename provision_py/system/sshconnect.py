@@ -8,8 +8,10 @@ import logging
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -161,17 +163,35 @@ def _by_command(target: SshTarget, command: str, closing: contextlib.ExitStack) 
     ours, theirs = socket.socketpair()
     closing.callback(ours.close)
     with theirs:
-        child = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {command}"],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=subprocess.DEVNULL,
-            env=process.minimal_environment(),
-            start_new_session=True,
-            preexec_fn=process.die_with_parent,
-        )
+        child = _started(f"exec {command}", theirs.fileno())
     closing.callback(_end, child, ours)
     return ours
+
+
+def _started(script: str, sock: int) -> subprocess.Popen[bytes]:
+    """A shell that ends with us. The kernel takes the thread that has started it for its parent, and those that
+    connect to several machines end soon: so it has one of its own, which waits for it. Raises OSError."""
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def attend() -> None:
+        try:
+            child = subprocess.Popen(
+                ["/bin/sh", "-c", script],
+                stdin=sock,
+                stdout=sock,
+                stderr=subprocess.DEVNULL,
+                env=process.minimal_environment(),
+                start_new_session=True,
+                preexec_fn=process.die_with_parent,
+            )
+        except OSError as error:
+            started.set_exception(error)
+            return
+        started.set_result(child)
+        child.wait()
+
+    threading.Thread(target=attend, name="ssh command", daemon=True).start()
+    return started.result()
 
 
 def _end(child: subprocess.Popen[bytes], sock: socket.socket) -> None:

@@ -263,17 +263,56 @@ class TestWays:
         pool.close()
 
     def test_a_command_in_between(self, machine: Machine) -> None:
-        relay = (
-            "import socket,sys,threading,os;s=socket.create_connection((sys.argv[1],int(sys.argv[2])));"
-            "t=threading.Thread(target=lambda:[s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')],daemon=True);"
-            "t.start();[os.write(1,d) for d in iter(lambda:s.recv(65536),b'')]"
-        )
-        script = machine.home / "relay.py"
-        script.write_text(relay)
-        host = machine.host("-o", f"ProxyCommand={sys.executable} {script} %h %p")
+        host, script = relayed(machine)
         assert host.run(["echo", "relayed"]).stdout == "relayed\n"
         host.close()
-        assert wait_until(lambda: not runs(str(script)))
+        assert wait_until(lambda: not runs(script))
+
+    def test_a_command_in_between_outlives_the_thread_that_connects(self, machine: Machine) -> None:
+        """Several machines are connected to side by side, in threads that end."""
+        host, script = relayed(machine)
+        connecting = threading.Thread(target=host.connect)
+        connecting.start()
+        connecting.join()
+        time.sleep(0.3)
+        assert host.run(["echo", "relayed"]).stdout == "relayed\n"
+        assert host._link.made == 1
+        host.close()
+        assert wait_until(lambda: not runs(script))
+
+    def test_a_command_in_between_ends_when_we_are_killed(self, machine: Machine) -> None:
+        _, script = relayed(machine)
+        program = (
+            "import sys, time\nfrom provision_py.system.ssh import SshPool\n"
+            "from provision_py.system.sshconfig import SshSettings\n"
+            "home, options, user = sys.argv[1], sys.argv[2:-2], sys.argv[-1]\n"
+            "SshPool(SshSettings(options=tuple(options), home=home)).host(sys.argv[-2], user).connect()\n"
+            "print('connected', flush=True)\ntime.sleep(60)"
+        )
+        argv = [sys.executable, "-c", program, str(machine.home), "-p", str(machine.sshd.port), "-o", proxy(script)]
+        argv += [machine.sshd.address, USER]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as runner:
+            assert runner.stdout is not None
+            assert runner.stdout.readline() == b"connected\n"
+            assert runs(script)
+            runner.kill()
+        assert wait_until(lambda: not runs(script))
+
+
+def relayed(machine: Machine) -> tuple[SshHost, str]:
+    """The machine behind a command, and the name of its script, which does not end by itself."""
+    relay = (
+        "import socket,sys,threading,os;s=socket.create_connection((sys.argv[1],int(sys.argv[2])));"
+        "t=threading.Thread(target=lambda:[s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')],daemon=True);"
+        "t.start();[os.write(1,d) for d in iter(lambda:s.recv(65536),b'')]"
+    )
+    script = machine.home / "relay.py"
+    script.write_text(relay)
+    return machine.host("-o", proxy(str(script))), str(script)
+
+
+def proxy(script: str) -> str:
+    return f"ProxyCommand={sys.executable} {script} %h %p"
 
 
 class TestLosing:
