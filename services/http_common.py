@@ -321,6 +321,8 @@ class PublicHttp(HttpService):
             files.append(
                 ConfigFile(path, content, description=f"{site.uri} below {one.host}", sensitive=site.enabled)
             )
+            if one.host == site.uri:
+                continue
             # A site of that name has its vhost at this very path, and then it is the one that includes us.
             parent = self.render("subdir_vhost", **shared)
             files.append(

@@ -9,7 +9,7 @@ from provision_py.commands.registry import Registry
 from provision_py.commands.session import Session
 from provision_py.contexts.model import Context, Server, Site
 from provision_py.drupal import settings
-from provision_py.errors import ProvisionError, UsageError
+from provision_py.errors import UsageError
 from provision_py.hostmaster.outcome import Outcome
 from provision_py.php.values import PhpValue
 from provision_py.services import templating
@@ -30,15 +30,18 @@ def prepare(session: Session, name: str, context: str | None) -> None:
     """Import a command, the services of the master and of a context's servers, their templates and what reaches other
     machines, for the processes that are forked from this one.
 
-    What cannot be prepared is left to the command, which says why.
+    What cannot be prepared, be it a template of the admin's that is broken, is left to the command, which says why:
+    other tasks wait for this process.
     """
     warm_up(session, name, context)
-    with suppress(ProvisionError):
+    with suppress(Exception):
         settings.compile_templates()
+    with suppress(Exception):
         session.catalog.declared_site_properties()  # imports every service type
+    with suppress(Exception):
         _prepare_servers(session, [session.master])
     if context is not None:
-        with suppress(ProvisionError):
+        with suppress(Exception):
             _prepare_servers(session, _servers(session.store.load(context)))
 
 
@@ -68,7 +71,7 @@ def warm_up(session: Session, name: str, context: str | None) -> None:
 
     What cannot be read is left to the command, which says why.
     """
-    with suppress(ProvisionError):
+    with suppress(Exception):
         Registry(plugins=lambda: session.plugins).find(name).load()
         if context is not None:
             session.store.load(context)

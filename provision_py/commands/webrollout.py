@@ -100,4 +100,4 @@ class PlaceCertificate:
 @undoes("certificate")
 def undo_certificate(world: World, record: Mapping[str, Any]) -> None:
     for former in reversed(record["former"]):
-        restore(world.host(record["server"]), former)
+        restore(world.host(record["server"]), former, world.log)

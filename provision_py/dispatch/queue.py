@@ -84,7 +84,7 @@ class QueueRunner:
         except Stopped:
             workers.stop()
             raise
-        except ProvisionError:
+        except Exception:
             # No more tasks can be found, but those that run are looked after.
             workers.finish()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from provision_py.errors import HostError
 from provision_py.steps.step import Note, Record, World, undoes
 from provision_py.system.configfile import ConfigFile, Directory, Link
 from provision_py.system.host import FileState, Host, Look
+from provision_py.tasklog import TaskLog
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ApplyFiles:
 def undo_files(world: World, record: Mapping[str, Any]) -> None:
     host = world.host(record["server"])
     for former in reversed(record["former"]):
-        restore(host, former)
+        restore(host, former, world.log)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def undo_directories(world: World, record: Mapping[str, Any]) -> None:
         if former is None:
             host.rmdir(directory["path"])
         elif host.stat(directory["path"]) is not None:
-            host.set_access(directory["path"], mode=former["mode"], group=former["group"])
+            _give_access(host, directory["path"], former, world.log)
 
 
 def look_at(host: Host, files: Sequence[ConfigFile]) -> Look:
@@ -184,7 +185,7 @@ def _keep(copy: Path, content: bytes) -> None:
         ) from error
 
 
-def restore(host: Host, former: Mapping[str, Any]) -> None:
+def restore(host: Host, former: Mapping[str, Any], log: TaskLog) -> None:
     """Put back what :func:`remember` found."""
     path = former["path"]
     if former["kind"] is None:
@@ -200,11 +201,39 @@ def restore(host: Host, former: Mapping[str, Any]) -> None:
         content = Path(former["copy"]).read_bytes()
         state = host.stat(path)
         if state is not None and state.kind == "file" and state.size == len(content) and host.read(path) == content:
-            host.set_access(path, mode=former["mode"], group=former["group"])
+            _give_access(host, path, former, log)
         else:
             if state is None and former.get("folder_mode") is not None and host.stat(_parent(path)) is None:
                 host.mkdir(_parent(path), mode=former["folder_mode"])
-            host.write(path, content, mode=former["mode"], group=former["group"])
+            _as_far_as_allowed(
+                host,
+                path,
+                former["group"],
+                log,
+                lambda group: host.write(path, content, mode=former["mode"], group=group),
+            )
+
+
+def _give_access(host: Host, path: str, former: Mapping[str, Any], log: TaskLog) -> None:
+    _as_far_as_allowed(
+        host, path, former["group"], log, lambda group: host.set_access(path, mode=former["mode"], group=group)
+    )
+
+
+def _as_far_as_allowed(
+    host: Host, path: str, group: str, log: TaskLog, put_back: Callable[[str | None], object]
+) -> None:
+    """A group that the account is not in was given by somebody else, and cannot be given again. Nothing else is to
+    stay undone for that."""
+    try:
+        put_back(group)
+    except HostError as error:
+        put_back(None)
+        log.warning(
+            f"{path} is as it was, except for its group: {group} could not be given ({error.what})",
+            host=host.name,
+            code=error.code,
+        )
 
 
 def _access(state: FileState | None) -> Record | None:
@@ -251,4 +280,4 @@ def undo_access(world: World, record: Mapping[str, Any]) -> None:
     host = world.host(record["server"])
     for former in record["former"]:
         if host.stat(former["path"]) is not None:
-            host.set_access(former["path"], mode=former["mode"], group=former["group"])
+            _give_access(host, former["path"], former, world.log)

@@ -23,8 +23,6 @@ from provision_py.system.sshlink import Link
 from provision_py.system.sshprograms import bytes_of, program_script, programs_script, told_apart
 from provision_py.system.sshshared import Resolver
 
-#: Jump hosts one behind another.
-_DEPTH = 8
 #: Seconds that a script of file operations may take.
 _FILES_TIMEOUT = 600.0
 _MISSING = "cannot be started"
@@ -168,13 +166,14 @@ class SshPool:
             known = self._hosts.get((name, user))
         if known is not None:
             return known
-        fresh = SshHost(self._resolver.resolve(name, user), self._jumper(_DEPTH))
+        fresh = SshHost(self._resolver.resolve(name, user), self._jumper())
         with self._lock:
             return self._hosts.setdefault((name, user), fresh)
 
-    def _jumper(self, depth: int) -> Jump:
+    def _jumper(self, before: tuple[tuple[str, int, str], ...] = ()) -> Jump:
         def jump(target: SshTarget) -> Connection:
-            if depth == 0:
+            key = (target.address, target.port, target.user)
+            if key in before:
                 raise HostError(
                     "Jump hosts lead to one another in a circle",
                     where=target.label,
@@ -182,8 +181,7 @@ class SshPool:
                     code="PROVISION_SSH_CONFIG",
                 )
             with self._lock:
-                key = (target.address, target.port, target.user)
-                link = self._links.setdefault(key, Link(target, self._jumper(depth - 1)))
+                link = self._links.setdefault(key, Link(target, self._jumper((*before, key))))
             return link.connection()
 
         return jump

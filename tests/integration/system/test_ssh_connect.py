@@ -249,6 +249,13 @@ class TestWays:
         assert f"[127.0.0.1]:{jump.port}" in error.what
         assert machine.sshd.connections() == 0
 
+    def test_jump_hosts_in_a_circle(self, machine: Machine) -> None:
+        (machine.home / ".ssh" / "config").write_text("Host one\n ProxyJump two\nHost two\n ProxyJump one\n")
+        host = SshPool(SshSettings(home=str(machine.home))).host("one", USER)
+        with pytest.raises(HostError, match="in a circle") as caught:
+            host.connect()
+        assert caught.value.code == "PROVISION_SSH_CONFIG"
+
     def test_two_machines_behind_a_jump_host_share_it(self, machine: Machine, sandbox: Sandbox) -> None:
         jump, other = start_sshd(sandbox, "jump"), start_sshd(sandbox, "other")
         make_client(machine.home, jump, other)

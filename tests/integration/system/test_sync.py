@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from provision_py.system import transfer
 from provision_py.system.rsync import SyncOptions, Tree, Uploads
 from system.conftest import wait_until
 from system.machines import OneWorld, Other, put, start_other
+from tests.conftest import in_ci
 
 SITE = "sites/one.test"
 
@@ -375,3 +378,31 @@ def test_rsync_that_is_missing_there_is_named(other: Other, platform: Path, root
     with pytest.raises(HostError, match="could not be synced") as caught:
         transfer.push(other.host, tree_of_platform(platform), roots, options)
     assert "Install rsync on" in caught.value.hint
+
+
+def test_a_folder_of_the_same_disk_that_is_mounted_elsewhere(tmp_path: Path) -> None:
+    """Such a mount has no device of its own."""
+    disk, point = tmp_path / "disk", tmp_path / "my point"
+    for folder in (disk, point):
+        folder.mkdir()
+    program = (
+        "import sys; from provision_py.system.mounts import missing_mounts\n"
+        "line = f'{sys.argv[1]} {sys.argv[2]} none bind 0 0'.replace('my point', 'my\\\\040point')\n"
+        "print(missing_mounts(sys.argv[2], line))"
+    )
+    look = [sys.executable, "-c", program, str(disk), str(point)]
+    without = subprocess.run(look, capture_output=True, text=True, check=True).stdout
+    assert without == f"['{point}']\n"
+    mounted = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind "$0" "$1" && shift && exec "$@"',
+        str(disk),
+        str(point),
+    ]
+    done = subprocess.run([*mounted, *look], capture_output=True, text=True, check=False)
+    if done.returncode and not in_ci():
+        pytest.skip("no right to mount")
+    assert done.stdout == "[]\n", done.stderr

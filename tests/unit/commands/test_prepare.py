@@ -6,7 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
+
+from provision_py.commands.invoke import prepare
+from provision_py.commands.session import new_session
+from provision_py.services import templating
+from provision_py.services.plugins import Plugins
 
 PROGRAM = """
 import sys
@@ -94,6 +100,20 @@ def test_workers_are_ready_for_the_servers_of_their_task(tmp_path: Path, server:
     assert said.startswith("[] ")
     assert "apache/vhost.conf.j2" in said
     assert said.endswith(f" {reaches_others}\n")
+
+
+def test_a_broken_template_is_left_to_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its web server may be no other task's concern."""
+    (tmp_path / "server_master.alias.drushrc.php").write_text(MASTER % tmp_path)
+    templates = tmp_path / "templates" / "nginx"
+    templates.mkdir(parents=True)
+    (templates / "vhost.conf.j2").write_text("{% if %}")
+    broken = jinja2.Environment(loader=jinja2.FileSystemLoader(templates.parent), autoescape=True)
+    monkeypatch.setattr(templating, "_environment", lambda: broken)
+    templating.compile_templates.cache_clear()
+    with pytest.raises(jinja2.TemplateSyntaxError):
+        templating.compile_templates("nginx")
+    prepare(new_session(tmp_path, Plugins.load()), "provision-verify", "server_master")
 
 
 @pytest.mark.parametrize("command", ["provision-verify", "provision-nothing"])

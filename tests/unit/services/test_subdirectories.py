@@ -31,6 +31,13 @@ def test_our_files_say_whose_they_are(kind: type[PublicHttp], enabled: bool) -> 
 
 
 @pytest.mark.parametrize("kind", TYPES)
+def test_a_folder_of_the_sites_own_name_needs_no_other_vhost(kind: type[PublicHttp]) -> None:
+    files = kind(server()).site_files(site(aliases=("a.test/x",)), CREDENTIALS)
+    assert len({file.path for file in files}) == len(files) == 2
+    assert "/subdir.d/a.test/" in (files[0].content or "")
+
+
+@pytest.mark.parametrize("kind", TYPES)
 def test_vhosts_of_sites_are_not_there_for_folders(kind: type[PublicHttp]) -> None:
     for one in (site(), replace(site(), enabled=False)):
         assert not is_for_folders_only(kind(server()).site_files(one, CREDENTIALS)[0].content or "")
