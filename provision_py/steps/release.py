@@ -27,8 +27,8 @@ class ReleaseTree:
 
     What has changed is staged on every server first; only when it has arrived everywhere and may be put in place
     there, every server exchanges it against what it has, by itself and within moments. Undo exchanges it back: former
-    files were kept. A server that did not have the folder gets it pushed, which undo removes. Uploads are merged
-    after that, and stay.
+    files were kept. A server that did not have the folder gets it pushed, which undo removes, without uploads that
+    have come there since. Uploads are merged after that, and stay.
 
     On record beforehand is the name of the folder that holds what is staged and, later, the former files, and as a
     note ``changed``, the servers where there is such a folder, and ``empty``, those of them whose folder had nothing
@@ -46,7 +46,8 @@ class ReleaseTree:
     def prepare(self, world: World, vault: Path) -> Record:
         work = f"{self.tree.path}/{rsync.WORK_FOLDERS}{secrets.token_hex(6)}"
         new = servers_without(world, self.servers, self.tree.path, self.roots)
-        return {"path": self.tree.path, "roots": list(self.roots), "work": work, "new": new}
+        uploads = rsync.uploads_of(self.tree)
+        return {"path": self.tree.path, "roots": list(self.roots), "work": work, "new": new, "uploads": uploads}
 
     def apply(self, world: World, record: Record, note: Note) -> None:
         hosts = remote_hosts(world, self.servers)
@@ -110,9 +111,21 @@ def undo_release(world: World, record: Mapping[str, Any]) -> None:
         if server in changed:
             staging.undo(changed[server], record["work"], was_empty=server in record.get("empty", ()))
         else:
-            transfer.remove(new[server], record["path"], record["roots"], ours=True)
+            _take_away(world, new[server], record)
 
     everywhere({**changed, **new}, put_back, "does not have its former files back")
+
+
+def _take_away(world: World, host: SshHost, record: Mapping[str, Any]) -> None:
+    """Undoing may come late: until then the machine may have served what it had got, and visitors sent files."""
+    uploads = record.get("uploads", ())
+    for folder in transfer.remove_but_new_uploads(host, record["path"], record["roots"], uploads):
+        world.log.warning(
+            f"{folder} holds files that are not on the hub, so it was left when the rest was removed; copy what is"
+            " of use, or remove it there",
+            host=host.name,
+            code="PROVISION_UPLOADS_LEFT",
+        )
 
 
 @cleans_up("release")

@@ -7,13 +7,12 @@ uploads to name, links that lead in a circle) counts as a difference: then rsync
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provision_py.system import fanout
 from provision_py.system.host import Completed, Host, Program
-from provision_py.system.shell import quote, words
+from provision_py.system.shell import find_pattern, quote, words
 
 #: Target and path of links.
 _LINK = ("-printf", r"l %l %p\0")
@@ -132,12 +131,12 @@ export LC_ALL links followed
 
 def _left_out(wanted: Wanted) -> list[str]:
     """The beginning of an expression of ``find``, for what is not looked at."""
-    tests = [["-path", f"{_pattern(folder)}/*"] for folder in wanted.uploads]
-    tests += [["-name", _pattern(name)] for name in wanted.names]
+    tests = [["-path", f"{find_pattern(folder)}/*"] for folder in wanted.uploads]
+    tests += [["-name", find_pattern(name)] for name in wanted.names]
     if wanted.apart:
-        kept = [_pattern(path) for path in wanted.kept]
+        kept = [find_pattern(path) for path in wanted.kept]
         but = [word for path in kept for word in ("!", "-path", path, "!", "-path", f"{path}/*")]
-        tests.append(["-path", f"{_pattern(wanted.apart)}/*", *but])
+        tests.append(["-path", f"{find_pattern(wanted.apart)}/*", *but])
     either = [word for test in tests for word in ("-o", *test)][1:]
     return ["(", *either, ")", "-prune", "-o"] if either else []
 
@@ -149,7 +148,3 @@ def _ask(host: Host, program: Program) -> Completed:
 def _said(done: Completed) -> str | None:
     # A program that fails within a pipe is known by its words only.
     return done.stdout if done.returncode == 0 and not done.stderr.strip() else None
-
-
-def _pattern(path: str) -> str:
-    return re.sub(r"([\\*?\[\]])", r"\\\1", path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -18,6 +19,11 @@ def quote(text: str) -> str:
 def words(texts: Iterable[str]) -> str:
     """Several words, a space between."""
     return " ".join(quote(text) for text in texts)
+
+
+def find_pattern(text: str) -> str:
+    """A text as a pattern of find(1) (``-path``, ``-name``) that fits nothing else."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", text)
 
 
 def encode(script: str) -> bytes:

@@ -14,13 +14,15 @@ from provision_py.system.host import Host
 from provision_py.system.mounts import missing_mounts, read_fstab
 from provision_py.system.multiplex import meaning
 from provision_py.system.rsync import NO_OPTIONS, Change, SyncOptions, Tree, Uploads
-from provision_py.system.shell import words
+from provision_py.system.shell import find_pattern, words
 from provision_py.system.ssh import SshHost
 from provision_py.system.uploadkinds import Kinds
 
 #: Gets the number of paths changed so far, every few seconds.
 Progress = Callable[[int], None]
 _PROGRESS_EVERY = 5.0
+#: Seconds that looking through a tree and removing it may take.
+_REMOVE_TIMEOUT = 900.0
 #: Makes folders that are missing, whatever the account's own umask is: the web server has to pass them.
 _MAKE_FOLDER = 'umask 022; exec mkdir -p -- "$0"'
 _TOO_MANY_LINKS = "Too many levels of symbolic links"
@@ -186,6 +188,30 @@ def remove(host: Host, path: str, roots: Sequence[str], *, ours: bool = False) -
         host.remove_tree(clean)
         return True
     return host.remove(clean)
+
+
+def remove_but_new_uploads(host: Host, path: str, roots: Sequence[str], uploads: Sequence[str]) -> list[str]:
+    """Remove a tree that a command had brought, without folders of ``uploads`` that hold what is not here: somebody
+    has sent it since. The folders that were left. Raises HostError, as :func:`remove`."""
+    kept = [folder for folder in uploads if not _has_all(folder, host)]
+    if not kept:
+        remove(host, path, roots, ours=True)
+        return []
+    tree = words([check_target(host, path, roots)])
+    below = words([word for folder in kept for word in ("!", "-path", f"{find_pattern(folder)}/*")])
+    own = words([word for folder in kept for word in ("!", "-path", find_pattern(folder))])
+    script = f"""find {tree} -type d {below} ! -perm -u+w -exec chmod u+rwx {{}} +
+find {tree} ! -type d {below} -exec rm -f -- {{}} +
+find {tree} -depth -type d -empty {below} {own} -delete"""
+    host.run(["sh", "-c", script], timeout=_REMOVE_TIMEOUT)
+    return kept
+
+
+def _has_all(folder: str, host: Host) -> bool:
+    """Whether all files in a folder there are here, too. What cannot be looked at may hold more."""
+    script = f"test ! -e {words([folder])} || find -L {words([folder])} ! -type d -print0"
+    done = host.run(["sh", "-c", script], check=False, timeout=_REMOVE_TIMEOUT)
+    return done.returncode == 0 and all(os.path.lexists(name) for name in done.stdout.split("\0") if name)
 
 
 def run_rsync(

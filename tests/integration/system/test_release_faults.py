@@ -14,12 +14,35 @@ from pathlib import Path
 import pytest
 
 from provision_py.errors import HostError
-from provision_py.steps.step import Record
+from provision_py.steps.release import ReleaseTree
+from provision_py.steps.step import UNDO, Record
 from provision_py.system import staging
-from provision_py.system.rsync import NO_OPTIONS, Uploads
+from provision_py.system.rsync import NO_OPTIONS, Tree, Uploads
 from system.conftest import wait_until
 from system.machines import Other, put
 from system.released_trees import PLATFORM, Two, change, cut_short, state_of, synced
+
+
+def test_what_visitors_have_sent_to_a_new_machine_survives_undoing(two: Two) -> None:
+    """Its undoing may come late: it goes on serving what it has got."""
+    site = f"{PLATFORM}/sites/own 'x' *[y]"
+    put(two.web1.root / site, settings="s", modules__own="m", files__photo="p", files__css__a="a", private__note="n")
+    (two.web1.root / site).chmod(0o555)
+    world, path = two.world, str(two.web1.root / site)
+    step = ReleaseTree(["web1", "web2"], Tree(path, sites=(path,)), two.roots, uploads=Uploads.MERGE)
+    record = step.prepare(world, two.sandbox.path)
+    step.apply(world, record, record.update)
+    put(two.web2.disk / site, files__visitor="from a visitor", files__css__late="x")
+    UNDO["release"](world, record)
+    UNDO["release"](world, record)
+    assert not two.web1.has(site)
+    left = [str(file.relative_to(two.web2.disk / site)) for file in (two.web2.disk / site).rglob("*")]
+    assert sorted(left) == ["files", "files/css", "files/css/a", "files/css/late", "files/photo", "files/visitor"]
+    told = [entry for entry in world.sink.entries if entry.error == "PROVISION_UPLOADS_LEFT"]
+    assert {entry.host for entry in told} == {two.web2.host.name}
+    record = step.prepare(world, two.sandbox.path)
+    step.apply(world, record, record.update)
+    assert two.web2.has(f"{site}/modules/own") and two.web2.has(f"{site}/files/visitor")
 
 
 class TestFaults:
