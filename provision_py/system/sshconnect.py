@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # paramiko takes 150 ms to import, and most commands need no 
 #: Seconds for the exchange of keys, and for the login.
 HANDSHAKE_TIMEOUT = 20.0
 AUTH_TIMEOUT = 30.0
+#: Seconds that a machine may take to answer a sign of life. One that is frozen still acknowledges what is sent to it,
+#: and behind a jump host nothing else is heard of its end. Much that is on its way may hold an answer up.
+ANSWER_TIMEOUT = 120.0
 #: A server that is busy with other logins may hang up at once (MaxStartups): tries, and seconds between them.
 TRIES = 4
 PAUSE = 0.25
@@ -84,9 +87,29 @@ def _connect(target: SshTarget, jump: Jump) -> Connection:
         _prefer_known_types(transport, known)
         _check_key(target, _shake_hands(target, transport), known)
         _log_in(target, transport)
-        transport.set_keepalive(ALIVE_INTERVAL)
+        _see_that_it_lives(transport, closing)
         connection.closing = closing.pop_all()
         return connection
+
+
+def _see_that_it_lives(transport: paramiko.Transport, closing: contextlib.ExitStack) -> None:
+    """Ask every few seconds, which keeps the way open too, and close the connection when no answer comes: what waits
+    for it is told that it was lost. paramiko's own signs of life ask for no answer."""
+    closed = threading.Event()
+    closing.callback(closed.set)
+
+    def watch() -> None:
+        import paramiko
+
+        while not closed.wait(ALIVE_INTERVAL) and transport.is_active():
+            too_late = threading.Timer(ANSWER_TIMEOUT, transport.close)
+            too_late.daemon = True
+            too_late.start()
+            with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+                transport.global_request("keepalive@openssh.com", wait=True)
+            too_late.cancel()
+
+    threading.Thread(target=watch, name="ssh signs of life", daemon=True).start()
 
 
 def _socket(target: SshTarget, jump: Jump, closing: contextlib.ExitStack) -> Any:

@@ -323,6 +323,29 @@ def proxy(script: str) -> str:
 
 
 class TestLosing:
+    def test_a_machine_that_is_frozen(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It acknowledges what is sent to it, and nothing comes back."""
+        monkeypatch.setattr(sshconnect, "ALIVE_INTERVAL", 1)
+        monkeypatch.setattr(sshconnect, "ANSWER_TIMEOUT", 1.5)
+        host = machine.host()
+        assert host.run(["sh", "-c", "sleep 3; echo there"]).stdout == "there\n", "who answers is left alone"
+        frozen = [
+            process.pid
+            for child in machine.sshd.sandbox.running()[machine.sshd.name].children()
+            for process in (*child.children(), child)
+        ]
+        freezer = threading.Timer(0.5, lambda: [os.kill(pid, signal.SIGSTOP) for pid in frozen])
+        freezer.start()
+        try:
+            with pytest.raises(HostError, match="lost while") as caught:
+                host.run(["sleep", "30.5"])
+        finally:
+            freezer.join()
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        assert caught.value.code == "PROVISION_SSH_LOST"
+        assert host.run(["echo", "again"]).stdout == "again\n"
+
     def test_a_connection_that_breaks_in_the_middle(self, machine: Machine) -> None:
         host = machine.host()
         threading.Timer(0.5, machine.break_connections).start()
