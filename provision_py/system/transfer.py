@@ -201,7 +201,7 @@ def remove_but_new_uploads(host: Host, path: str, roots: Sequence[str], uploads:
     below = words([word for folder in kept for word in ("!", "-path", f"{find_pattern(folder)}/*")])
     own = words([word for folder in kept for word in ("!", "-path", find_pattern(folder))])
     script = f"""find {tree} -type d {below} ! -perm -u+w -exec chmod u+rwx {{}} +
-find {tree} ! -type d {below} -exec rm -f -- {{}} +
+find {tree} ! -type d {below} {own} -exec rm -f -- {{}} +
 find {tree} -depth -type d -empty {below} {own} -delete"""
     host.run(["sh", "-c", script], timeout=_REMOVE_TIMEOUT)
     return kept

@@ -45,6 +45,24 @@ def test_what_visitors_have_sent_to_a_new_machine_survives_undoing(two: Two) -> 
     assert two.web2.has(f"{site}/modules/own") and two.web2.has(f"{site}/files/visitor")
 
 
+def test_uploads_behind_a_link_keep_it(two: Two) -> None:
+    site, elsewhere = f"{PLATFORM}/sites/linked.test", two.web2.root / "uploads"
+    for root in (two.web1.root, two.web2.disk):
+        put(root, uploads__photo="p")
+    put(two.web1.root / site, settings="s")
+    (two.web1.root / site / "files").symlink_to(elsewhere)
+    world, path = two.world, str(two.web1.root / site)
+    step = ReleaseTree(["web2"], Tree(path, sites=(path,)), two.roots)
+    record = step.prepare(world, two.sandbox.path)
+    step.apply(world, record, record.update)
+    shutil.rmtree(two.web2.disk / site / "files")
+    (two.web2.disk / site / "files").symlink_to(elsewhere)
+    put(two.web2.disk, uploads__visitor="from a visitor")
+    UNDO["release"](world, record)
+    assert (two.web2.disk / site / "files").readlink() == elsewhere
+    assert two.web2.has("uploads/visitor") and not two.web2.has(f"{site}/settings")
+
+
 class TestFaults:
     def test_a_connection_that_breaks_while_staging(self, two: Two) -> None:
         former = two.there()
