@@ -122,7 +122,8 @@ class Balancer:
     @property
     def has_long_names(self) -> bool:
         """Whether nginx needs a larger table of names for those of certificates: by itself, rows have 64 bytes."""
-        return any(len(name) > _NAME for site in self.https_sites for name in site.names)
+        named = self.https_sites if self.tls == "terminate" else ()
+        return any(len(name) > _NAME for site in named for name in site.names)
 
     @property
     def ssl_members(self) -> tuple[Member, ...]:

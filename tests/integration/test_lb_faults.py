@@ -87,6 +87,22 @@ def test_a_form_is_not_sent_twice(lab: Lab, program: str) -> None:
         lab.answer("web2", "200 well")
 
 
+def test_a_page_that_fails_everywhere_takes_no_other_one_along(lab: Lab) -> None:
+    """nginx counts what it says against each member that was asked for it."""
+    balancer = lab.start(installed("nginx"), uploads="@web2")
+    for name in lab.members:
+        lab.answer(name, "502 crash")
+    try:
+        assert {balancer.get("/user/login").status for _ in range(8)} == {502}
+        assert {balancer.get("/").status for _ in range(8)} == {200}
+        assert balancer.said_by("/node/add", FORM, "POST", times=4) == {"web2"}
+        assert {balancer.get("/user/login").status for _ in range(4)} == {502}
+        assert balancer.get_https("/", host="b.example.test").split("|")[1:3] == ["https", "https"]
+    finally:
+        for name in lab.members:
+            lab.answer(name, "200 well")
+
+
 def test_maintenance_is_shown(lab: Lab, program: str) -> None:
     balancer = lab.start(program)
     for name in lab.members:

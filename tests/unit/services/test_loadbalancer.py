@@ -199,6 +199,29 @@ def test_names_for_variables_are_short_and_differ() -> None:
 
 
 @pytest.mark.parametrize("program", loadbalancer.PROGRAMS)
+def test_drupal_is_told_to_believe_no_balancer_that_lets_https_through(program: str) -> None:
+    """What visitors claim by https is not touched then."""
+    secure = site("b.test", properties={"ssl_enabled": "1", "ssl_key": "k"})
+    for tls, told in (("terminate", True), ("none", True), ("pass", False)):
+        texts = render(made(CLUSTER, secure, tls=tls, uploads="shared"), program)
+        assert ("reverse_proxy" in "".join(texts.values())) is told
+
+
+@pytest.mark.parametrize("tls", ["terminate", "pass", "none"])
+def test_room_for_long_names_is_made_where_they_stand(tls: str) -> None:
+    found = [
+        made(
+            CLUSTER,
+            site(f"{letters}.test", properties={"ssl_enabled": "1", "ssl_key": "k"}),
+            tls=tls,
+            uploads="shared",
+        )
+        for letters in ("a" * 41, "a" * 42)
+    ]
+    assert [one.has_long_names for one in found] == [False, tls == "terminate"]
+
+
+@pytest.mark.parametrize("program", loadbalancer.PROGRAMS)
 def test_the_same_contexts_give_the_same_text(program: str) -> None:
     one, two = site("a.test"), site("b.test", properties={"ssl_enabled": 1, "ssl_key": "b"})
     assert render(made(CLUSTER, one, two), program) == render(made(CLUSTER, two, one), program)
