@@ -326,9 +326,9 @@ class TestLosing:
     def test_a_machine_that_is_frozen(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """It acknowledges what is sent to it, and nothing comes back."""
         monkeypatch.setattr(sshconnect, "ALIVE_INTERVAL", 1)
-        monkeypatch.setattr(sshconnect, "ANSWER_TIMEOUT", 1.5)
+        monkeypatch.setattr(sshconnect, "ANSWER_TIMEOUT", 4.0)
         host = machine.host()
-        assert host.run(["sh", "-c", "sleep 3; echo there"]).stdout == "there\n", "who answers is left alone"
+        assert host.run(["sh", "-c", "sleep 6; echo there"]).stdout == "there\n", "who answers is left alone"
         frozen = [
             process.pid
             for child in machine.sshd.sandbox.running()[machine.sshd.name].children()
