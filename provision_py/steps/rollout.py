@@ -55,7 +55,7 @@ class Rollout:
     _found: dict[int, Look] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def hold(self, world: World) -> AbstractContextManager[None]:
-        return _locked(world, {member.server: bool(member.test or member.reload) for member in self.members})
+        return _locked(world, [(member.server, bool(member.test or member.reload)) for member in self.members])
 
     def prepare(self, world: World, vault: Path) -> Record:
         found, failures = fanout.each(self.members, lambda member: self._look(world, member, vault))
@@ -111,7 +111,7 @@ def _why_not_taken(error: ProvisionError) -> str:
 @undoes("rollout")
 def undo_rollout(world: World, record: Mapping[str, Any]) -> None:
     members = record["members"]
-    with _locked(world, {member["server"]: bool(member["test"] or member["reload"]) for member in members}):
+    with _locked(world, [(member["server"], bool(member["test"] or member["reload"])) for member in members]):
         restored, missing = _put_back(world, members)
         if record.get("reloaded"):
             # Also when others are out of reach: who has its former files should serve by them.
@@ -205,13 +205,14 @@ def _told(error: ProvisionError) -> str:
 
 
 @contextmanager
-def _locked(world: World, servers: Mapping[str, bool]) -> Iterator[None]:
-    """The locks of all servers, in the order of their names, so that two rollouts never wait for each other.
+def _locked(world: World, parts: Sequence[tuple[str, bool]]) -> Iterator[None]:
+    """The locks of all servers, in the order of their names, so that two rollouts never wait for each other. A part
+    is a server, and whether it loads what it gets.
 
-    Those that get files and load none are left out: copies on the hub belong to a server that is among them, and
-    rollouts of others need not wait.
+    One that only gets files is left out: copies on the hub belong to a server that is among them, and rollouts of
+    others need not wait. The hub may have a part of each kind.
     """
-    loading = [server for server, loads in servers.items() if loads] or list(servers)
+    loading = {server for server, loads in parts if loads} or {server for server, _ in parts}
     with ExitStack() as stack:
         for server in sorted(loading):
             stack.enter_context(FileLock(world.reload_lock(server), timeout=LOCK_TIMEOUT))

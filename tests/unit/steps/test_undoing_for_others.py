@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from test_steps import LocalWorld
 
+from provision_py.errors import LockedError
 from provision_py.steps.journal import open_journal
 from provision_py.steps.rollout import Member, Rollout
 from provision_py.steps.runner import run_steps, undo_all
@@ -81,10 +84,31 @@ def test_copies_on_the_hub_keep_no_other_rollout_waiting(tmp_path: Path) -> None
     world = LocalWorld(tmp_path)
     with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
         with rollout("one").hold(world):
-            with pytest.raises(Exception, match="Another process"), FileLock(world.reload_lock("one"), timeout=0):
+            with pytest.raises(LockedError), FileLock(world.reload_lock("one"), timeout=0):
                 pass
             run_steps([rollout("other")], journal, world)
         with FileLock(world.reload_lock("server_master")):
             assert undo_all(journal, world)
     assert not (tmp_path / "other").exists()
     assert not (tmp_path / "other.copy").exists()
+
+
+def test_a_hub_that_is_a_member_is_locked_whatever_copies_lie_there(tmp_path: Path) -> None:
+    def member(server: str, name: str, loads: bool) -> Member:
+        command = ["true"] if loads else None
+        return Member(server, [ConfigFile(f"{tmp_path}/{name}", "new")], command, command)
+
+    world = LocalWorld(tmp_path)
+    own, copy = member("server_master", "own", True), member("server_master", "copy", False)
+    rollout = Rollout([own, member("other", "theirs", True), copy])
+    taken = FileLock(world.reload_lock("server_master"), timeout=0)
+    with rollout.hold(world), pytest.raises(LockedError), taken:
+        pass
+    with open_journal(tmp_path / "journal", command="test", context="@s") as journal:
+        run_steps([rollout], journal, world)
+        with ThreadPoolExecutor() as pool, FileLock(world.reload_lock("server_master")):
+            undoing = pool.submit(undo_all, journal, world)
+            time.sleep(0.2)
+            assert (tmp_path / "own").exists(), "it waits"
+        assert undoing.result()
+    assert not (tmp_path / "own").exists()
