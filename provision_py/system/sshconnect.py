@@ -105,9 +105,12 @@ def _see_that_it_lives(transport: paramiko.Transport, closing: contextlib.ExitSt
             too_late = threading.Timer(ANSWER_TIMEOUT, transport.close)
             too_late.daemon = True
             too_late.start()
-            with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            try:
                 transport.global_request("keepalive@openssh.com", wait=True)
-            too_late.cancel()
+            except (paramiko.SSHException, OSError, EOFError):
+                return  # whoever uses the connection is told
+            finally:
+                too_late.cancel()
 
     threading.Thread(target=watch, name="ssh signs of life", daemon=True).start()
 
